@@ -31,7 +31,7 @@ CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
 
 CREATE TABLE event_outbox_other PARTITION OF event_outbox DEFAULT;
 
--- The relay makes and drops partitions with these functions. They run with the rights of
+-- The relay makes and drops partitions, and repairs numbers, with these functions. They run with the rights of
 -- the owner of the tables, because only the owner of a table can do that. The role of the
 -- relay may call them and has no other right to change tables.
 --
@@ -217,7 +217,140 @@ BEGIN
         END
     $body$, place, parent));
 
-    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_make_partition(integer), %1$s.event_outbox_drop_partition(date, interval) FROM PUBLIC', place);
+    -- Gives rows other numbers, after the sequence of seq was replaced or set back. Then
+    --   no two rows that are not settled have the same number,
+    --   no such row has a number that the cursor, event_outbox_late or event_outbox_failed has for
+    --   another row, and
+    --   the sequence stands at the highest number.
+    -- former is the number of the newest cursor row, next that of the row that replaces it. It does
+    -- nothing unless the lease is the given one. It returns
+    --   lost     if it is not,
+    --   changed  if former is not the newest cursor row,
+    --   locked   if other sessions have locks, and else
+    --   how many rows have another number.
+    --
+    -- With the lock no transaction is open that has inserted a row, so every number that was given
+    -- is visible or will never be. Rows are decided if an entry or the cursor's place says what
+    -- becomes of them: entries belong to id, seq and tx. The others are earlier if the cursor's
+    -- snapshot shows them, or if the sequence has not reached their numbers again, or if they are
+    -- of a transaction that began before such a row's did. Earlier rows keep their numbers up to
+    -- the first one that another row has. From there on they get new ones in the order of the former
+    -- ones, and then the later rows do.
+    EXECUTE format($outer$
+        CREATE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint) RETURNS text
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS %2$L
+    $outer$, place, format($body$
+        DECLARE
+            parent CONSTANT text := %2$L;
+            sequence CONSTANT regclass := pg_get_serial_sequence(parent, 'seq');
+            -- The rows that base ($1) does not show. $2 and $3 are the cursor's place, $4 that of the
+            -- sequence, $5 a transaction that began before the sequence was set back.
+            unpassed CONSTANT text := $q$
+                WITH unpassed AS MATERIALIZED (
+                    SELECT o.id, o.seq, o.tx,
+                           pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $3
+                           OR EXISTS (SELECT FROM %2$s_late AS l WHERE l.id = o.id AND l.seq = o.seq AND l.tx = o.tx)
+                           OR EXISTS (SELECT FROM %2$s_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx) AS decided,
+                           NOT pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $4 AND (o.tx <= $5) IS NOT TRUE AS later
+                    FROM %2$s AS o
+                    WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
+                )
+            $q$;
+            c record;
+            standing bigint;
+            highest bigint;
+            early xid8;
+            lowest bigint;
+            doubtful bigint;
+            place bigint;
+            ahead bytea := '';
+            last bigint := 0;
+            distance bigint;
+            chunk bigint;
+            bits bigint;
+            row_id uuid;
+            renumbered bigint := 0;
+        BEGIN
+            IF current_setting('transaction_isolation') <> 'read committed' THEN
+                RAISE EXCEPTION 'this works only under READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
+            END IF;
+            PERFORM FROM %2$s_lease AS l
+            WHERE l.name = lease AND l.epoch = lease_epoch AND l.holder IS NOT DISTINCT FROM lease_holder
+            FOR KEY SHARE;
+            IF NOT FOUND THEN
+                RETURN 'lost';
+            END IF;
+            EXECUTE format('LOCK TABLE ONLY %%s IN SHARE ROW EXCLUSIVE MODE', parent);
+            SELECT n.* INTO c FROM %2$s_cursor AS n ORDER BY n.n DESC LIMIT 1 FOR UPDATE;
+            IF c.n IS DISTINCT FROM former THEN
+                RETURN 'changed';
+            END IF;
+            IF c.shown IS NULL THEN
+                c.shown := c.base;
+                c.seq := 0;
+            END IF;
+
+            standing := coalesce(pg_sequence_last_value(sequence), 0);
+            highest := greatest(standing, (SELECT max(o.seq) FROM %2$s AS o), (SELECT max(f.seq) FROM %2$s_failed AS f),
+                                (SELECT max(l.seq) FROM %2$s_late AS l WHERE l.published_at IS NULL));
+            IF highest > standing THEN
+                PERFORM setval(sequence, highest);
+            END IF;
+            early := (SELECT o.tx FROM %2$s AS o
+                      WHERE o.seq > standing AND o.tx >= pg_snapshot_xmin(c.base) AND NOT pg_visible_in_snapshot(o.tx, c.base)
+                      ORDER BY o.tx DESC LIMIT 1);
+
+            EXECUTE unpassed || $q$
+                SELECT min(k.seq), min(k.seq) FILTER (WHERE k.together > 1
+                    OR EXISTS (SELECT FROM %2$s_late AS l WHERE l.seq = k.seq AND l.published_at IS NULL)
+                    OR EXISTS (SELECT FROM %2$s_failed AS f WHERE f.seq = k.seq))
+                FROM (SELECT u.seq, u.decided, count(*) OVER (PARTITION BY u.seq) AS together
+                      FROM unpassed AS u WHERE u.decided OR NOT u.later) AS k
+                WHERE NOT k.decided
+            $q$ INTO lowest, doubtful USING c.base, c.shown, c.seq, standing, early;
+            place := CASE WHEN lowest < coalesce(doubtful, lowest + 1) THEN lowest - 1 ELSE highest END;
+
+            -- The decided rows that are not behind the place of the new cursor, as Encode of package
+            -- logcursor writes them.
+            FOR chunk, bits IN EXECUTE unpassed || $q$
+                SELECT u.seq >> 6, bit_or(1::bigint << (u.seq & 63)::integer)
+                FROM unpassed AS u WHERE u.decided AND u.seq > $6
+                GROUP BY 1 ORDER BY 1
+            $q$ USING c.base, c.shown, c.seq, standing, early, place LOOP
+                distance := chunk - last;
+                last := chunk;
+                WHILE distance > 127 LOOP
+                    ahead := ahead || set_byte('\x00'::bytea, 0, (distance & 127)::integer | 128);
+                    distance := distance >> 7;
+                END LOOP;
+                ahead := ahead || set_byte('\x00'::bytea, 0, distance::integer);
+                FOR i IN REVERSE 8 .. 1 LOOP
+                    ahead := ahead || substring(int8send(bits) FROM i FOR 1);
+                END LOOP;
+            END LOOP;
+
+            FOR row_id IN EXECUTE unpassed || $q$
+                SELECT u.id FROM unpassed AS u
+                WHERE NOT u.decided AND (u.later OR u.seq >= $6)
+                ORDER BY u.later, u.seq, u.tx
+            $q$ USING c.base, c.shown, c.seq, standing, early, doubtful LOOP
+                UPDATE %2$s AS o SET seq = DEFAULT WHERE o.id = row_id;
+                renumbered := renumbered + 1;
+            END LOOP;
+
+            DELETE FROM %2$s_cursor AS d WHERE d.n = former;
+            INSERT INTO %2$s_cursor (n, base, shown, seq, ahead, floor, system, database, sequence_file)
+            SELECT next, c.base, pg_current_snapshot(), place, ahead, place, s.system_identifier, d.oid::bigint, pg_relation_filenode(sequence)::bigint
+            FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database();
+            RETURN renumbered::text;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                RETURN 'locked';
+        END
+    $body$, place, parent));
+
+    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_make_partition(integer), %1$s.event_outbox_drop_partition(date, interval), '
+                   '%1$s.event_outbox_renumber(text, bigint, uuid, bigint, bigint) FROM PUBLIC', place);
 END
 $$;
 

@@ -11,7 +11,8 @@
 -- see each other's sessions, and may end those that a former leader left behind.
 -- If each has its own role, they need more: GRANT pg_read_all_stats, pg_signal_backend.
 -- It changes no row of event_outbox, and deletes rows only from event_outbox_other, its
--- partition for ids that are no UUIDv7. Functions make and drop the other partitions. Its
+-- partition for ids that are no UUIDv7. Functions make and drop the other partitions, and give
+-- rows other numbers if the sequence was set back. Its
 -- web page reads event_outbox_history.
 GRANT SELECT,
     INSERT (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers, partition)
@@ -25,6 +26,7 @@ GRANT SELECT, INSERT, UPDATE ON event_outbox_deleted TO outbox_relay;
 GRANT SELECT ON event_outbox_history TO outbox_relay;
 GRANT EXECUTE ON FUNCTION event_outbox_make_partition(integer) TO outbox_relay;
 GRANT EXECUTE ON FUNCTION event_outbox_drop_partition(date, interval) TO outbox_relay;
+GRANT EXECUTE ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint) TO outbox_relay;
 GRANT SELECT, DELETE, UPDATE (deliver_at) ON event_outbox_delayed TO outbox_relay;
 GRANT SELECT, INSERT, UPDATE ON event_outbox_lease TO outbox_relay;
 GRANT SELECT, UPDATE (applied_at) ON event_outbox_audit TO outbox_relay;

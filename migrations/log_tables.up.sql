@@ -3,8 +3,8 @@
 -- would have to step over all its former versions while some session holds an old snapshot.
 --
 -- base shows no row that is not settled. Of the rows that shown shows, those up to seq are
--- settled. ahead has the numbers of further settled rows. Up to floor, base shows every
--- row. All that is true in one database of one cluster; seq, ahead and floor are about the
+-- settled. ahead has the numbers of further settled rows. No row that is not settled has a number
+-- up to floor, or will have. All that is true in one database of one cluster; seq, ahead and floor are about the
 -- numbers of one sequence, whose file is sequence_file.
 CREATE TABLE event_outbox_cursor (
     n             bigint      NOT NULL PRIMARY KEY,
@@ -22,18 +22,21 @@ CREATE TABLE event_outbox_cursor (
 INSERT INTO event_outbox_cursor (n, base) VALUES (0, '3:3:');
 
 -- Rows that waited when the cursor passed them, or failed, and when they were published after
--- all, or discarded. The key is id and seq: an id can be inserted again when its row is gone.
+-- all, or discarded. An entry belongs to a row with its id, seq and tx: an id can be inserted again
+-- when its row is gone, and a number can come again when the sequence was set back. No two rows
+-- that wait have the same number.
 CREATE TABLE event_outbox_late (
     id           uuid         NOT NULL,
+    tx           xid8         NOT NULL,
     seq          bigint       NOT NULL,
     topic        varchar(255) NOT NULL,
     event_key    varchar(255),
     published_at timestamptz,
     discarded    boolean      NOT NULL DEFAULT false,
-    PRIMARY KEY (id, seq)
+    PRIMARY KEY (id, seq, tx)
 );
 
-CREATE INDEX ix_event_outbox_late_seq ON event_outbox_late (seq) WHERE published_at IS NULL;
+CREATE UNIQUE INDEX ix_event_outbox_late_seq ON event_outbox_late (seq) WHERE published_at IS NULL;
 CREATE INDEX ix_event_outbox_late_topic ON event_outbox_late (topic, seq) WHERE published_at IS NULL;
 CREATE INDEX ix_event_outbox_late_published ON event_outbox_late (published_at) WHERE published_at IS NOT NULL;
 
@@ -55,11 +58,12 @@ CREATE TABLE event_outbox_failed (
     last_error      text,
     next_attempt_at timestamptz,
     dead_at         timestamptz,
-    PRIMARY KEY (id, seq),
+    PRIMARY KEY (id, seq, tx),
     CONSTRAINT event_outbox_failed_tombstone
         CHECK (event_data IS NOT NULL OR event_key IS NOT NULL AND headers IS NOT NULL)
 );
 
+CREATE UNIQUE INDEX ix_event_outbox_failed_number ON event_outbox_failed (seq);
 CREATE INDEX ix_event_outbox_failed_seq ON event_outbox_failed (seq) WHERE dead_at IS NULL;
 CREATE INDEX ix_event_outbox_failed_dead ON event_outbox_failed (seq) WHERE dead_at IS NOT NULL;
 
@@ -100,8 +104,8 @@ SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.eve
             ELSE 'published'
        END AS state
 FROM event_outbox AS o
-LEFT JOIN event_outbox_failed AS f ON f.id = o.id AND f.seq = o.seq
-LEFT JOIN event_outbox_late AS l ON l.id = o.id AND l.seq = o.seq
+LEFT JOIN event_outbox_failed AS f ON f.id = o.id AND f.seq = o.seq AND f.tx = o.tx
+LEFT JOIN event_outbox_late AS l ON l.id = o.id AND l.seq = o.seq AND l.tx = o.tx
 LEFT JOIN LATERAL (
     SELECT k.published_at FROM event_outbox_tick AS k
     WHERE k.below > o.tx AND pg_visible_in_snapshot(o.tx, k.shown)

@@ -32,8 +32,8 @@ const lateRow = `
 
 // pass moves the cursor past all events, of which that of lateRow waits.
 const pass = `
-	INSERT INTO event_outbox_late (id, seq, topic, event_key)
-	SELECT id, seq, topic, event_key FROM event_outbox_d20200101 WHERE id = event_outbox_id_at('2020-01-01 13:00Z');
+	INSERT INTO event_outbox_late (id, tx, seq, topic, event_key)
+	SELECT id, tx, seq, topic, event_key FROM event_outbox_d20200101 WHERE id = event_outbox_id_at('2020-01-01 13:00Z');
 	UPDATE event_outbox_cursor SET base = pg_current_snapshot()`
 
 const dropOldDay = `SELECT event_outbox_drop_partition('2020-01-01', '0')`

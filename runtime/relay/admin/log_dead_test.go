@@ -151,7 +151,7 @@ func TestOldestOfALogBesidesPausedTopics(t *testing.T) {
 	insert(t, l.owner, 4, `UPDATE event_outbox SET topic = 'topic' || seq`)
 	l.read(t)
 	l.settle(t, relay.Settlement{Published: []int64{1}, Failed: []relay.Failure{{Seq: 2, Err: "too large", RetryCount: 1, RetryIn: time.Hour}}})
-	_, err := l.owner.Exec(t.Context(), `INSERT INTO event_outbox_late (id, seq, topic, event_key) SELECT o.id, o.seq, o.topic, o.event_key FROM event_outbox AS o WHERE o.seq = 1`)
+	_, err := l.owner.Exec(t.Context(), `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key) SELECT o.id, o.tx, o.seq, o.topic, o.event_key FROM event_outbox AS o WHERE o.seq = 1`)
 	ok(t, err)
 	ann := admin.Decision{Actor: "ann", Reason: "test"}
 	for seq := int64(1); seq <= 5; seq++ {

@@ -327,7 +327,7 @@ func TestDecisionsAboutAnIDThatWasInsertedAgain(t *testing.T) {
 	ok(t, err)
 	l.read(t)
 	l.settle(t, relay.Settlement{Published: []int64{2, 3, 6}})
-	_, err = l.owner.Exec(t.Context(), `INSERT INTO event_outbox_late (id, seq, topic, event_key) SELECT id, seq, topic, event_key FROM event_outbox WHERE seq = 7`)
+	_, err = l.owner.Exec(t.Context(), `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key) SELECT id, tx, seq, topic, event_key FROM event_outbox WHERE seq = 7`)
 	ok(t, err)
 	if n, err := admin.Discard(t.Context(), l.operator, admin.Filter{}, admin.Decision{Actor: "ann", Reason: "old"}); err != nil || n != 1 {
 		t.Fatalf("%d rows were discarded: %v", n, err)

@@ -458,8 +458,8 @@ func (s *Store) checkIdentity(ctx context.Context, se *session, c *checked) erro
 	// look like a sequence that was set back.
 	highestSeq := se.q.HighestSeqByTx
 	switch {
-	case s.shape.partitioned:
-		highestSeq = se.q.LogHighest
+	case s.shape.partitioned: // the relay gives new numbers when its term begins
+		highestSeq = func(context.Context) (int64, error) { return 0, nil }
 	case c.marked:
 		highestSeq = se.q.HighestSeq
 	}
@@ -493,10 +493,6 @@ func (s *Store) checkIdentity(ctx context.Context, se *session, c *checked) erro
 	if id.LastValue < highest {
 		remedy := fmt.Sprintf("stop the writers, then SELECT setval('%s', (SELECT max(seq) FROM %s))",
 			strings.ReplaceAll(sequence, "'", "''"), s.relation(outboxTable))
-		if s.shape.partitioned { // rows that were inserted meanwhile may have lower numbers than the floor
-			remedy = fmt.Sprintf("stop the writers and the relays, then SELECT setval('%s', greatest(%d, (SELECT max(floor) FROM %s))); "+
-				"UPDATE %[3]s SET floor = 0, ahead = ''", strings.ReplaceAll(sequence, "'", "''"), highest, s.relation(cursorTable))
-		}
 		return &relay.SetupError{
 			Problem: fmt.Sprintf("the sequence %s stands at %d, below the highest seq in event_outbox (%d): "+
 				"new events would be delivered before older ones", id.SequenceName, id.LastValue, highest),

@@ -236,7 +236,7 @@ func (h *History) rows(ctx context.Context, seqs []int64) ([]relay.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := scanPage(rows, relay.Limit{Rows: len(seqs), Bytes: math.MaxInt64}, func() {})
+	page, _, err := scanPage(rows, relay.Limit{Rows: len(seqs), Bytes: math.MaxInt64}, func() {})
 	return page.Rows, err
 }
 

@@ -22,6 +22,9 @@ const (
 
 	makePartition = "event_outbox_make_partition"
 	dropPartition = "event_outbox_drop_partition"
+	renumberRows  = "event_outbox_renumber"
+
+	renumberArguments = "(text, bigint, uuid, bigint, bigint)"
 )
 
 const createLogRemedy = "apply what `outboxgen migration --store log` prints"
@@ -137,17 +140,17 @@ func (s *LogStore) checkLogIndexes(ctx context.Context, se *session, c *checked)
 	return s.warnAudit(ctx, se, c)
 }
 
-// checkFunctions checks whether the role may call the functions that make and drop partitions.
+// checkFunctions checks whether the role may call the functions that run with the owner's rights.
 func (s *LogStore) checkFunctions(ctx context.Context, se *session, c *checked) error {
 	found, err := se.q.UncallableFunctions(ctx, []string{
-		s.relation(makePartition) + "(integer)", s.relation(dropPartition) + "(date, interval)",
+		s.relation(makePartition) + "(integer)", s.relation(dropPartition) + "(date, interval)", s.relation(renumberRows) + renumberArguments,
 	})
 	if err != nil || len(found) == 0 {
 		return err
 	}
 	if !found[0].There {
 		return &relay.SetupError{
-			Problem: fmt.Sprintf("the function %s is missing in %s, so no partitions can be made or dropped", found[0].Signature, s.place(c)),
+			Problem: fmt.Sprintf("the function %s is missing in %s", found[0].Signature, s.place(c)),
 			Remedy:  createLogRemedy + ", as far as it is missing",
 		}
 	}
@@ -163,6 +166,6 @@ func (s *LogStore) checkCursor(ctx context.Context, se *session, _ *checked) err
 	if err != nil {
 		return err
 	}
-	_, _, err = s.readCursor(ctx, row)
+	_, err = readCursor(row)
 	return err
 }

@@ -167,7 +167,7 @@ func TestLogStatsLeaveOutPausedTopics(t *testing.T) {
 		must(t, s.Settle(t.Context(), lease, relay.Settlement{
 			Published: all[:1], Failed: []relay.Failure{{Seq: all[1], Err: "bad", RetryCount: 1, RetryIn: time.Hour}},
 		}))
-		exec(t, pg.Pool, `INSERT INTO event_outbox_late (id, seq, topic) SELECT id, seq, topic FROM event_outbox WHERE topic = 'late'`)
+		exec(t, pg.Pool, `INSERT INTO event_outbox_late (id, tx, seq, topic) SELECT id, tx, seq, topic FROM event_outbox WHERE topic = 'late'`)
 		for _, step := range []struct {
 			action, topic string
 			hours         int

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
@@ -24,14 +22,13 @@ type logSpan struct {
 	start         int64 // no row of it is unsettled up to this seq
 	end           int64 // nor behind this one
 	small         bool  // it can be read by transaction
-	backlog       bool  // rows of it may have been set aside, or may have failed, in a former term
 }
 
 // span returns the last tick, and the seqs between which its rows are.
 func (s *LogStore) span(ctx context.Context, se *session, lt *logTerm) (logSpan, error) {
 	lt.mu.Lock()
 	shown, _, _ := lt.w.Unread()
-	span := logSpan{hidden: lt.w.From(), shown: shown, backlog: lt.w.Backlog()}
+	span := logSpan{hidden: lt.w.From(), shown: shown}
 	if span.passedIn, span.passedSeq = lt.w.Passed(); span.passedIn == "" {
 		span.passedIn = span.hidden
 	}
@@ -87,7 +84,13 @@ func (s *LogStore) readTick(ctx context.Context, what string, after int64, limit
 	var lt *logTerm
 	err = s.inLog(ctx, what, func(_ *term, se *session, of *logTerm) (err error) {
 		lt = of
-		span, err = s.span(ctx, se, lt)
+		if span, err = s.span(ctx, se, lt); err != nil || after > 0 || waiting || span.small {
+			return err
+		}
+		below, err := s.isBelow(ctx, se, span.hidden, span.start, span.hidden, 0)
+		if err == nil && below {
+			err = errNumbers
+		}
 		return err
 	})
 	if err != nil {
@@ -95,14 +98,16 @@ func (s *LogStore) readTick(ctx context.Context, what string, after int64, limit
 	}
 	if after == 0 && span.small && !waiting {
 		page, err = s.readByTx(ctx, what, span, limit)
+		if err == nil && len(page.Rows) > 0 && page.Rows[0].Seq <= span.start {
+			err = s.wrap(what, errNumbers)
+		}
 	} else {
 		page, err = s.readSpan(ctx, what, span, after, math.MaxInt64, nil, nil, limit)
 	}
 	if err != nil {
 		return relay.Page{}, err
 	}
-	known, err := s.known(ctx, what, span, page.Rows)
-	if err != nil {
+	if err := s.clashes(ctx, what, lt, page.Rows); err != nil {
 		return relay.Page{}, err
 	}
 	var others []relay.Row
@@ -117,35 +122,16 @@ func (s *LogStore) readTick(ctx context.Context, what string, after int64, limit
 	if page.More {
 		end = lastSeq(page)
 	}
-	unsettled := lt.w.Note(after, lt.noteRows(page.Rows, known), end, page.More)
+	unsettled, err := lt.w.Note(after, lt.noteRows(page.Rows), end, page.More)
+	if err != nil {
+		return relay.Page{}, s.wrap(what, err)
+	}
 	if page.More {
 		page.End = end
 	}
 	page.Rows = append(pick(page.Rows, unsettled), others...)
 	slices.SortFunc(page.Rows, bySeq)
 	return page, nil
-}
-
-// known returns which rows of a page of the backlog were set aside, or failed, in a former term:
-// their seqs, by id. Usually the cursor has passed them. If its numbers mean nothing, because the
-// sequence was replaced or set back, only their entries tell.
-func (s *LogStore) known(ctx context.Context, what string, span logSpan, rows []relay.Row) (map[uuid.UUID]int64, error) {
-	if !span.backlog || len(rows) == 0 {
-		return nil, nil
-	}
-	p := pgdb.LogKnownParams{Ids: make([]uuid.UUID, len(rows)), Seqs: make([]int64, len(rows))}
-	for i := range rows {
-		p.Ids[i], p.Seqs[i] = rows[i].ID, rows[i].Seq
-	}
-	known := map[uuid.UUID]int64{}
-	err := s.inTerm(ctx, what, func(_ *term, se *session) error {
-		list, err := se.q.LogKnown(ctx, p)
-		for _, r := range list {
-			known[r.ID] = r.Seq
-		}
-		return err
-	})
-	return known, err
 }
 
 // lastSeq returns the last seq that a page looked at.
@@ -267,7 +253,9 @@ func (s *LogStore) readWaiting(ctx context.Context, what string, snap relay.Snap
 
 // ReadBacklog reads the rows that the term's first snapshot shows and that are not settled.
 func (s *LogStore) ReadBacklog(ctx context.Context, _ relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
-	return s.readTick(ctx, "read the backlog", after, limit, true)
+	const what = "read the backlog"
+	page, err := s.readTick(ctx, what, after, limit, true)
+	return page, s.repaired(ctx, what, err)
 }
 
 // ReadTick reads the unsettled rows that to shows and from does not.
@@ -284,7 +272,8 @@ func (s *LogStore) ReadTick(ctx context.Context, from, to relay.Snapshot, after 
 	if err != nil {
 		return relay.Page{}, err
 	}
-	return s.readTick(ctx, what, after, limit, false)
+	page, err := s.readTick(ctx, what, after, limit, false)
+	return page, s.repaired(ctx, what, err)
 }
 
 // ReadAgain reads the unsettled rows of one topic, or of some of its keys: those that wait
@@ -292,6 +281,11 @@ func (s *LogStore) ReadTick(ctx context.Context, from, to relay.Snapshot, after 
 // to be read.
 func (s *LogStore) ReadAgain(ctx context.Context, snap relay.Snapshot, rows relay.Selection, after, to int64, limit relay.Limit) (relay.Page, error) {
 	what := "read rows of topic " + rows.Topic + " again"
+	page, err := s.readAgain(ctx, what, snap, rows, after, to, limit)
+	return page, s.repaired(ctx, what, err)
+}
+
+func (s *LogStore) readAgain(ctx context.Context, what string, snap relay.Snapshot, rows relay.Selection, after, to int64, limit relay.Limit) (relay.Page, error) {
 	var lt *logTerm
 	var span logSpan
 	var inWindow pgdb.LogRowsParams
@@ -350,13 +344,16 @@ func (s *LogStore) ReadAgain(ctx context.Context, snap relay.Snapshot, rows rela
 		page.More, page.End = true, end
 	}
 	early := upTo(ahead.Rows, end)
-	known, err := s.known(ctx, what, span, early)
-	if err != nil {
+	if err := s.clashes(ctx, what, lt, early); err != nil {
 		return relay.Page{}, err
 	}
 	lt.mu.Lock()
-	early = pick(early, lt.w.Peek(lt.noteRows(early, known)))
+	unsettled, err := lt.w.Peek(lt.noteRows(early))
 	lt.mu.Unlock()
+	if err != nil {
+		return relay.Page{}, s.wrap(what, err)
+	}
+	early = pick(early, unsettled)
 	page.Rows = slices.Concat(upTo(waiting.Rows, end), upTo(window.Rows, end), early)
 	slices.SortFunc(page.Rows, bySeq)
 	return page, nil

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -80,7 +78,9 @@ type logTerm struct {
 	notedAt   time.Time
 	// where the cursor belongs
 	system, database, file int64
-	standing               int64    // of the sequence
+	standing               int64    // the highest place of the sequence that was read
+	numbers                numbers  // whether they were used twice
+	entries                int64    // no entry has a higher seq
 	low                    lowWater // how floor is found; only safe, asked and open
 	// unsure is true while it is not known whether a settlement with failures was recorded.
 	// Then only its repetition may write.
@@ -98,21 +98,15 @@ func (s *LogStore) logOf(ctx context.Context, t *term, se *session) (*logTerm, e
 	if s.of != nil && s.of.term == t {
 		return s.of, nil
 	}
-	row, err := storedCursor(ctx, se)
+	row, cursor, entries, err := s.termBegins(ctx, t, se)
 	if err != nil {
 		return nil, err
 	}
-	cursor, floor, err := s.readCursor(ctx, row)
-	if err != nil {
-		return nil, err
-	}
-	if cursor, floor, err = s.findBelow(ctx, se, cursor, floor); err != nil {
-		return nil, err
-	}
+	floor := row.Floor
 	lt := &logTerm{
 		term: t, writing: make(chan struct{}, 1), w: logcursor.New(cursor), n: row.N, floor: floor,
 		baseFloor: floor, floors: map[string]int64{}, ends: map[string]int64{}, topics: map[string]string{},
-		system: row.SystemNow, database: row.DatabaseNow, file: row.SequenceFileNow, standing: row.Standing, noted: cursor.Base,
+		system: row.SystemNow, database: row.DatabaseNow, file: row.SequenceFileNow, standing: row.Standing, noted: cursor.Base, entries: entries,
 	}
 	lt.low.safe = floor
 	lt.writing <- struct{}{}
@@ -139,65 +133,26 @@ func storedCursor(ctx context.Context, se *session) (pgdb.LogCursorRow, error) {
 
 const adoptRemedy = "stop the relays, and say with `outboxrelay store adopt` from where to send again"
 
-// readCursor returns what a stored cursor means here.
-func (s *LogStore) readCursor(ctx context.Context, row pgdb.LogCursorRow) (c logcursor.Cursor, floor int64, err error) {
-	belongs := row.System != 0
+// readCursor returns a stored cursor if it is about this database.
+func readCursor(row pgdb.LogCursorRow) (c logcursor.Cursor, err error) {
 	switch {
-	case belongs && (row.System != row.SystemNow || row.Database != row.DatabaseNow):
-		return c, 0, &relay.SetupError{
+	case row.System != 0 && (row.System != row.SystemNow || row.Database != row.DatabaseNow):
+		return c, &relay.SetupError{
 			Problem: "the cursor of the log is that of another database: a dump was restored, or the server was upgraded, " +
 				"so its transaction ids mean nothing here",
 			Remedy: adoptRemedy,
 		}
 	case row.NextTx < row.BaseTx:
-		return c, 0, &relay.SetupError{
+		return c, &relay.SetupError{
 			Problem: fmt.Sprintf("the cursor of the log has transaction id %d, and the server's next one is lower (%d)", row.BaseTx, row.NextTx),
 			Remedy:  adoptRemedy,
 		}
 	}
 	ahead, err := logcursor.Decode(row.Ahead)
 	if err != nil {
-		return c, 0, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
+		return c, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
 	}
-	c = logcursor.Cursor{Base: row.Base, Shown: row.Shown, Seq: row.Seq, Ahead: ahead}
-	if belongs && row.SequenceFile != row.SequenceFileNow || row.Standing < highestOf(c, row.Floor) {
-		return s.distrust(ctx, c), 0, nil
-	}
-	return c, row.Floor, nil
-}
-
-// highestOf returns the highest seq that a cursor is about.
-func highestOf(c logcursor.Cursor, floor int64) int64 {
-	highest := max(c.Seq, floor)
-	if n := len(c.Ahead); n > 0 {
-		highest = max(highest, c.Ahead[n-1])
-	}
-	return highest
-}
-
-// distrust returns what a cursor says about snapshots. Numbers of rows mean nothing if new rows
-// have numbers that others had.
-func (s *LogStore) distrust(ctx context.Context, c logcursor.Cursor) logcursor.Cursor {
-	s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq was replaced or set back; rows that were sent since the last complete tick are sent again",
-		slog.String("lease", s.cfg.Name))
-	return logcursor.Cursor{Base: c.Base}
-}
-
-// belowRows is how many rows are looked at for a number that is too low.
-const belowRows = 10_000
-
-// findBelow looks for rows that base does not show and that have a number below the floor: the
-// sequence was set back, and has passed the floor again. It looks at those that were inserted
-// first after base was taken.
-func (s *LogStore) findBelow(ctx context.Context, se *session, c logcursor.Cursor, floor int64) (logcursor.Cursor, int64, error) {
-	lowest, err := se.q.LogLowest(ctx, pgdb.LogLowestParams{Base: c.Base, MaxRows: belowRows})
-	switch {
-	case err != nil:
-		return c, 0, fmt.Errorf("look for rows below the floor: %w", err)
-	case lowest == 0 || lowest > floor:
-		return c, floor, nil
-	}
-	return s.distrust(ctx, c), 0, nil
+	return logcursor.Cursor{Base: row.Base, Shown: row.Shown, Seq: row.Seq, Ahead: ahead}, nil
 }
 
 // inLog is inTerm with the state of the log.
@@ -217,7 +172,7 @@ func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	var taken relay.Snapshot
 	err := s.inLog(ctx, "take a snapshot", func(t *term, se *session, lt *logTerm) error {
 		lt.mu.Lock()
-		floor := lt.floor // true of every snapshot from now on
+		floor, known := lt.floor, lt.standing // the floor is true of every snapshot from now on
 		lt.mu.Unlock()
 		var filled string
 		var flushed bool
@@ -242,10 +197,9 @@ func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		}
 		lt.mu.Lock()
 		defer lt.mu.Unlock()
-		if place.File != lt.file || place.Standing < lt.standing {
-			return fmt.Errorf("the sequence of event_outbox.seq was replaced or set back, so that seqs come again: %w", relay.ErrLeaseLost)
+		if err := lt.stands(place.File, place.Standing, known); err != nil {
+			return err
 		}
-		lt.standing = place.Standing
 		if first := lt.w.First(); first != "" {
 			taken = relay.Snapshot(first)
 		} else {
@@ -257,7 +211,10 @@ func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		}
 		return nil
 	})
-	return taken, err
+	if err = s.repaired(ctx, "take a snapshot", err); err != nil {
+		return "", err
+	}
+	return taken, nil
 }
 
 // hashKey is what the window keeps of a key.
@@ -269,9 +226,8 @@ func hashKey(key *string) uint64 {
 	return h.Sum64()
 }
 
-// noteRows returns what the window keeps of rows. known has the seqs of those that are known, by
-// id. It requires lt.mu.
-func (lt *logTerm) noteRows(rows []relay.Row, known map[uuid.UUID]int64) []logcursor.Row {
+// noteRows returns what the window keeps of rows. It requires lt.mu.
+func (lt *logTerm) noteRows(rows []relay.Row) []logcursor.Row {
 	out := make([]logcursor.Row, len(rows))
 	for i := range rows {
 		r := &rows[i]
@@ -283,8 +239,7 @@ func (lt *logTerm) noteRows(rows []relay.Row, known map[uuid.UUID]int64) []logcu
 			topic = r.Topic
 			lt.topics[topic] = topic
 		}
-		seq, is := known[r.ID]
-		out[i] = logcursor.Row{Seq: r.Seq, ID: r.ID, Topic: topic, Key: hashKey(r.Key), Known: is && seq == r.Seq}
+		out[i] = logcursor.Row{Seq: r.Seq, ID: r.ID, Topic: topic, Key: hashKey(r.Key)}
 	}
 	return out
 }

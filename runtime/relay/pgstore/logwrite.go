@@ -19,13 +19,14 @@ func (s *LogStore) Settle(ctx context.Context, l relay.Lease, settlement relay.S
 	if len(settlement.Published) == 0 && len(settlement.Failed) == 0 {
 		return nil
 	}
-	return s.underLease(ctx, "settle", useForSettling, l, func(t *term, se *session) (int64, error) {
+	const what = "settle"
+	return s.repaired(ctx, what, s.underLease(ctx, what, useForSettling, l, func(t *term, se *session) (int64, error) {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
 			return 0, err
 		}
 		return lt.write(ctx, s, se, settlement, nil)
-	})
+	}))
 }
 
 // makeRoom sets rows aside if many were read past the cursor. Then neither the window nor the
@@ -67,6 +68,10 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 		failed[i] = f.Seq
 	}
 	lt.mu.Lock()
+	if lt.numbers.over {
+		lt.mu.Unlock()
+		return 0, fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost)
+	}
 	if lt.unsure && len(failed) == 0 && (aside != nil || len(settlement.Published) == 0) {
 		lt.mu.Unlock()
 		return 1, nil
@@ -75,6 +80,7 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 		aside(lt.w)
 	}
 	settled, _ := lt.w.Settle(settlement.Published)
+	ids := lt.idsOf(settlement.Failed)
 	_, undo := lt.w.Settle(failed)
 	at := lt.w.Position()
 	lt.n++ // also after an attempt that fails: the server may still carry it out
@@ -85,7 +91,7 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 	if len(failed) == 0 {
 		leases, err = writeCursor(ctx, se.q, arg)
 	} else {
-		leases, err = lt.writeFailures(ctx, s, se, arg, settlement)
+		leases, err = lt.writeFailures(ctx, s, se, arg, settlement, ids)
 	}
 	lt.mu.Lock()
 	defer lt.mu.Unlock()
@@ -95,6 +101,12 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 		return leases, err
 	}
 	lt.w.Stored(at)
+	for _, r := range at.Late {
+		lt.entries = max(lt.entries, r.Seq)
+	}
+	for _, seq := range failed {
+		lt.entries = max(lt.entries, seq)
+	}
 	lt.baseFloor = lt.floorOf(at.Base)
 	lt.unsure = false
 	if arg.History {
@@ -141,8 +153,8 @@ func writeCursor(ctx context.Context, q *pgdb.Queries, arg pgdb.WriteCursorParam
 }
 
 // writeFailures writes the cursor and the copies of rows that failed.
-func (lt *logTerm) writeFailures(ctx context.Context, s *LogStore, se *session, arg pgdb.WriteCursorParams, settlement relay.Settlement) (leases int64, err error) {
-	p := pgdb.CopyFailedParams{Decided: append([]int64{}, settlement.Decided...)}
+func (lt *logTerm) writeFailures(ctx context.Context, s *LogStore, se *session, arg pgdb.WriteCursorParams, settlement relay.Settlement, ids []uuid.UUID) (leases int64, err error) {
+	p := pgdb.CopyFailedParams{Ids: ids, Decided: append([]int64{}, settlement.Decided...)}
 	for _, f := range settlement.Failed {
 		p.Failed = append(p.Failed, f.Seq)
 		p.Errors = append(p.Errors, shorten(f.Err))
@@ -167,7 +179,8 @@ func (lt *logTerm) writeFailures(ctx context.Context, s *LogStore, se *session, 
 // set rows aside that keep it from moving past settled ones. Only what base shows is known as
 // published to those who read the history.
 func (s *LogStore) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tidied relay.Tidied, err error) {
-	err = s.underLease(ctx, "move the cursor", useForReading, l, func(t *term, se *session) (int64, error) {
+	const what = "move the cursor"
+	err = s.underLease(ctx, what, useForReading, l, func(t *term, se *session) (int64, error) {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
 			return 0, err
@@ -188,7 +201,7 @@ func (s *LogStore) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tid
 		}
 		return lt.write(ctx, s, se, relay.Settlement{}, func(w *logcursor.Window) { w.SetAsideUpTo(setAside) })
 	})
-	return tidied, err
+	return tidied, s.repaired(ctx, what, err)
 }
 
 // moveFloor finds up to which seq every later snapshot shows all rows: see sql/low_water.sql.
@@ -198,18 +211,22 @@ func (s *LogStore) moveFloor(ctx context.Context, t *term, se *session, lt *logT
 	if err != nil {
 		return err
 	}
+	lt.mu.Lock()
+	known := lt.standing
+	lt.mu.Unlock()
 	place, err := se.q.SequencePlace(ctx, seen.sequence)
 	switch {
-	case isLockTimeout(err), err == nil && (place.FileBefore != place.File || place.File != lt.file):
+	case isLockTimeout(err), err == nil && place.FileBefore != place.File:
 		return nil // another session changes the sequence
 	case err != nil:
 		return err
 	}
 	lt.mu.Lock()
 	low := lt.low
+	err = lt.stands(place.File, place.Standing, known)
 	lt.mu.Unlock()
-	if place.Standing < low.safe {
-		low = lowWater{}
+	if err != nil {
+		return err
 	}
 	if low, err = s.ask(ctx, se, low, seen, place.Standing); err != nil {
 		return err

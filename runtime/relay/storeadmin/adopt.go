@@ -50,7 +50,6 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		}{
 			{"end the leader's term", q.EndTerms},
 			{"invalidate the cursor", q.SpoilCursor},
-			{"change the copies", q.OwnCopies},
 			{"change the rows of another cluster", func(ctx context.Context) (err error) { done.Foreign, err = q.OwnRows(ctx); return err }},
 		}
 		for _, step := range steps {

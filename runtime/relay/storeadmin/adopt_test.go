@@ -186,7 +186,7 @@ func TestAdoptKeepsDecisions(t *testing.T) {
 		settled(t, pg, owner)
 		exec(t, owner, `UPDATE event_outbox_failed SET topic = 'edited' WHERE seq = 2`)
 		exec(t, owner, `WITH gone AS (DELETE FROM event_outbox_failed WHERE seq = 3 RETURNING *)
-			INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at, discarded) SELECT id, seq, topic, event_key, now(), true FROM gone`)
+			INSERT INTO event_outbox_late (id, tx, seq, topic, event_key, published_at, discarded) SELECT id, tx, seq, topic, event_key, now(), true FROM gone`)
 		_, err := storeadmin.Adopt(t.Context(), owner, 1)
 		ok(t, err)
 		s, lease, read := leads(t, pg)

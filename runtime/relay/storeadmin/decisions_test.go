@@ -39,7 +39,7 @@ func TestMigrateWaitsForDecisions(t *testing.T) {
 		settled(t, pg, owner)
 		exec(t, operator, `BEGIN`)
 		exec(t, operator, `WITH gone AS (DELETE FROM event_outbox_failed WHERE seq = 3 RETURNING *)
-			INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at, discarded) SELECT id, seq, topic, event_key, now(), true FROM gone`)
+			INSERT INTO event_outbox_late (id, tx, seq, topic, event_key, published_at, discarded) SELECT id, tx, seq, topic, event_key, now(), true FROM gone`)
 		done := make(chan error, 1)
 		mover := pg.Connect(t.Context())
 		go func() {
@@ -278,12 +278,12 @@ func TestMigrateWithIDsThatWereInsertedAgain(t *testing.T) {
 		settled(t, pg, owner)
 		exec(t, owner, `CREATE TABLE gone AS SELECT * FROM event_outbox WHERE seq IN (1, 2, 3)`)
 		exec(t, owner, `DELETE FROM event_outbox WHERE seq IN (1, 2, 3)`)
-		exec(t, owner, `INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at) SELECT id, seq, topic, event_key, now() FROM gone WHERE seq = 1`)
+		exec(t, owner, `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key, published_at) SELECT id, tx, seq, topic, event_key, now() FROM gone WHERE seq = 1`)
 		exec(t, owner, `INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
 			SELECT id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data FROM gone ORDER BY seq`) // with the numbers 7 to 9
 		// An entry that waits does not count beside a copy.
 		exec(t, owner, `INSERT INTO event_outbox_failed SELECT id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic FROM event_outbox WHERE seq = 4`)
-		exec(t, owner, `INSERT INTO event_outbox_late (id, seq, topic, event_key) SELECT id, seq, topic, event_key FROM event_outbox WHERE seq = 4`)
+		exec(t, owner, `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key) SELECT id, tx, seq, topic, event_key FROM event_outbox WHERE seq = 4`)
 		_, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreTable, storeadmin.Config{MaxLock: time.Minute})
 		if !errors.Is(err, storeadmin.ErrSameID) {
 			t.Fatalf("while the copy 2 waits it says %v", err)

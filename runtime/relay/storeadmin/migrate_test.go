@@ -134,7 +134,7 @@ func TestMigrate(t *testing.T) {
 			t.Errorf("moved back with event_outbox_before: %v", err)
 		}
 		exec(t, conn, `DROP TABLE event_outbox_before`)
-		exec(t, conn, `INSERT INTO event_outbox_late (id, seq, topic, event_key) SELECT id, seq, topic, event_key FROM event_outbox WHERE seq = 2`)
+		exec(t, conn, `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key) SELECT id, tx, seq, topic, event_key FROM event_outbox WHERE seq = 2`)
 		exec(t, conn, `UPDATE event_outbox_cursor SET floor = 2`)
 
 		result, err = storeadmin.Migrate(t.Context(), conn, migrations.StoreTable, config)

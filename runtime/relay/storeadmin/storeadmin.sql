@@ -186,8 +186,8 @@ FROM event_outbox_before AS o
 WHERE o.seq > @floor::bigint AND o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
   AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
   AND o.seq NOT IN (SELECT unnest(@ahead::bigint[]))
-  AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.seq = o.seq)
-  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq)
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.seq = o.seq AND l.tx = o.tx)
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx)
 ORDER BY o.seq
 LIMIT @max_rows;
 
@@ -195,8 +195,8 @@ LIMIT @max_rows;
 INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, seq, topic, headers, partition)
 OVERRIDING SYSTEM VALUE
 SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.seq, o.topic, o.headers, o.partition
-FROM event_outbox_late AS w JOIN event_outbox_before AS o ON o.id = w.id AND o.seq = w.seq
-WHERE w.published_at IS NULL AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = w.id AND f.seq = w.seq)
+FROM event_outbox_late AS w JOIN event_outbox_before AS o ON o.id = w.id AND o.seq = w.seq AND o.tx = w.tx
+WHERE w.published_at IS NULL AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = w.id AND f.seq = w.seq AND f.tx = w.tx)
 LIMIT @max_rows;
 
 -- name: CopyCopies :execrows
@@ -226,13 +226,13 @@ SELECT c.n, c.base, pg_snapshot_xmax(c.base) FROM event_outbox_cursor AS c ORDER
 ON CONFLICT (n) DO NOTHING;
 
 -- name: NotePublished :exec
-INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at)
-SELECT o.id, o.seq, o.topic, o.event_key, now()
+INSERT INTO event_outbox_late (id, tx, seq, topic, event_key, published_at)
+SELECT o.id, o.tx, o.seq, o.topic, o.event_key, now()
 FROM event_outbox_before AS o
 WHERE o.seq > @floor::bigint AND o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
   AND (o.seq <= @seq::bigint AND pg_visible_in_snapshot(o.tx, @shown::pg_snapshot) OR o.seq IN (SELECT unnest(@ahead::bigint[])))
-  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq)
-ON CONFLICT (id, seq) DO NOTHING;
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx)
+ON CONFLICT (id, seq, tx) DO NOTHING;
 
 -- SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster.
 -- ForgetTimes removes the times of publication, which are those of other transactions.
@@ -247,14 +247,23 @@ DELETE FROM event_outbox_tick;
 
 -- OwnRows gives rows the id of this transaction if they have that of a transaction that has not
 -- ended in this cluster, or not begun. The row is there, so the id is of another cluster. Snapshots
--- would hide the row. Ids of transactions that have ended are visible in each later snapshot.
--- name: OwnRows :execrows
-UPDATE event_outbox AS o SET tx = pg_current_xact_id()
-WHERE o.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(o.tx, pg_current_snapshot());
-
--- name: OwnCopies :exec
-UPDATE event_outbox_failed AS f SET tx = pg_current_xact_id()
-WHERE f.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(f.tx, pg_current_snapshot());
+-- would hide the row. Ids of transactions that have ended are visible in each later snapshot. The
+-- entries of these rows get it too, in the same statement, so that all go by one snapshot.
+-- name: OwnRows :one
+WITH at AS MATERIALIZED (
+    SELECT pg_current_snapshot() AS now
+), entries AS (
+    UPDATE event_outbox_late AS l SET tx = pg_current_xact_id() FROM at
+    WHERE l.tx >= pg_snapshot_xmin(at.now) AND NOT pg_visible_in_snapshot(l.tx, at.now)
+), copies AS (
+    UPDATE event_outbox_failed AS f SET tx = pg_current_xact_id() FROM at
+    WHERE f.tx >= pg_snapshot_xmin(at.now) AND NOT pg_visible_in_snapshot(f.tx, at.now)
+), changed AS (
+    UPDATE event_outbox AS o SET tx = pg_current_xact_id() FROM at
+    WHERE o.tx >= pg_snapshot_xmin(at.now) AND NOT pg_visible_in_snapshot(o.tx, at.now)
+    RETURNING o.id
+)
+SELECT count(*) FROM changed;
 
 -- ForgetLate removes the entries of rows that are sent again with the log. A discarded event stays
 -- discarded.

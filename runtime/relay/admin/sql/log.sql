@@ -72,7 +72,7 @@ FROM (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) AND o.topic <> ALL(@without::text[]) ORDER BY o.seq LIMIT 1)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL AND w.topic <> ALL(@without::text[]) ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.retry_count, o.last_error, o.next_attempt_at, o.created_at FROM event_outbox_failed AS o
@@ -153,7 +153,7 @@ WHERE o.seq > @after::bigint AND o.seq <= @up_to::bigint
           AND (pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
                OR o.seq <= @seq::bigint AND pg_visible_in_snapshot(o.tx, @shown::pg_snapshot)
                OR o.seq IN (SELECT unnest(@ahead::bigint[])))
-          AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = o.id AND w.seq = o.seq AND w.published_at IS NULL))
+          AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = o.id AND w.seq = o.seq AND w.tx = o.tx AND w.published_at IS NULL))
 ORDER BY o.seq;
 
 -- KeptInLogSince reports whether no event is missing that was created at a time or later.
@@ -234,7 +234,7 @@ FROM (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) AND o.seq > @after::bigint AND o.event_key = @event_key::text AND o.topic = sqlc.arg(topic)::text ORDER BY o.seq LIMIT @max_rows)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.created_at, 0::integer AS retry_count FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq, o.id, o.event_type, o.created_at, 0::integer AS retry_count FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL AND o.seq > @after::bigint AND o.event_key = @event_key::text AND o.topic = sqlc.arg(topic)::text ORDER BY w.seq LIMIT @max_rows)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.created_at, o.retry_count FROM event_outbox_failed AS o
@@ -257,7 +257,7 @@ SELECT count(*) FROM (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) AND o.seq > @after::bigint AND o.event_key = @event_key::text AND o.topic = sqlc.arg(topic)::text ORDER BY o.seq LIMIT @cap)
     UNION ALL
-    (SELECT o.seq FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL AND o.seq > @after::bigint AND o.event_key = @event_key::text AND o.topic = sqlc.arg(topic)::text ORDER BY w.seq LIMIT @cap)
     UNION ALL
     (SELECT o.seq FROM event_outbox_failed AS o
@@ -283,11 +283,11 @@ SELECT (SELECT count(*) FROM replayed) AS changed, (SELECT count(*) FROM audited
 WITH discarded AS (
     DELETE FROM event_outbox_failed
     WHERE seq = ANY(@seqs::bigint[]) AND dead_at IS NOT NULL
-    RETURNING seq, id, event_type, topic, event_key
+    RETURNING seq, id, tx, event_type, topic, event_key
 ), noted AS (
-    INSERT INTO event_outbox_late AS n (id, seq, topic, event_key, published_at, discarded)
-    SELECT d.id, d.seq, d.topic, d.event_key, now(), true FROM discarded AS d
-    ON CONFLICT (id, seq) DO UPDATE SET published_at = excluded.published_at, discarded = true
+    INSERT INTO event_outbox_late AS n (id, tx, seq, topic, event_key, published_at, discarded)
+    SELECT d.id, d.tx, d.seq, d.topic, d.event_key, now(), true FROM discarded AS d
+    ON CONFLICT (id, seq, tx) DO UPDATE SET published_at = excluded.published_at, discarded = true
 ), audited AS (
     INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
     SELECT @actor, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, @reason FROM discarded AS d ORDER BY d.seq
@@ -327,7 +327,7 @@ WITH seen AS MATERIALIZED (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) ORDER BY o.seq LIMIT @max_rows)
     UNION ALL
-    (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL ORDER BY w.seq LIMIT @max_rows)
     UNION ALL
     (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_failed AS o
@@ -411,7 +411,7 @@ FROM (
        AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest(@ahead::bigint[])) AND o.seq > @after::bigint AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text) AND (sqlc.narg(topic)::text IS NULL OR o.topic = sqlc.narg(topic)::text) AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text) ORDER BY o.seq LIMIT @max_rows)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL AND o.seq > @after::bigint AND (sqlc.narg(event_type)::text IS NULL OR o.event_type = sqlc.narg(event_type)::text) AND (sqlc.narg(topic)::text IS NULL OR o.topic = sqlc.narg(topic)::text) AND (sqlc.narg(event_key)::text IS NULL OR o.event_key = sqlc.narg(event_key)::text) ORDER BY w.seq LIMIT @max_rows)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_failed AS o

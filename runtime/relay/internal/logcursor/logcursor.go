@@ -27,10 +27,11 @@ type Row struct {
 	ID    [16]byte
 	Topic string
 	Key   uint64 // a hash of the key
-	// Known is true if the row has an entry that says what becomes of it: it was set aside, or
-	// failed. It is settled as far as the cursor is concerned, whether or not the cursor says so.
-	Known bool
 }
+
+// ErrTwice is returned if two rows that are not settled have the same seq: the sequence was
+// replaced or set back. The window is as before.
+var ErrTwice = errors.New("two events that are not published have the same seq")
 
 // Window is what a leader has read past the cursor. It is not safe for concurrent use.
 type Window struct {
@@ -45,8 +46,8 @@ type Window struct {
 	where map[int64]*noted
 	// ahead has settled rows that were not read in their turn yet.
 	ahead map[int64]struct{}
-	// peeked has rows that were read out of their turn and are not settled.
-	peeked map[int64]struct{}
+	// peeked has the ids of rows that were read out of their turn and are not settled.
+	peeked map[int64][16]byte
 	// late are rows that were set aside, and whose entries are not confirmed.
 	late []Row
 }
@@ -73,7 +74,7 @@ type noted struct {
 func New(c Cursor) *Window {
 	w := &Window{
 		base: c.Base, shown: c.Shown, seq: c.Seq,
-		where: map[int64]*noted{}, ahead: map[int64]struct{}{}, peeked: map[int64]struct{}{},
+		where: map[int64]*noted{}, ahead: map[int64]struct{}{}, peeked: map[int64][16]byte{},
 	}
 	for _, seq := range c.Ahead {
 		w.ahead[seq] = struct{}{}
@@ -145,9 +146,6 @@ func (w *Window) Unread() (to string, readTo int64, more bool) {
 	return w.last.to, w.last.readTo, !w.last.closed
 }
 
-// Backlog reports whether the last tick is the backlog.
-func (w *Window) Backlog() bool { return w.last.backlog }
-
 // Passed returns which rows of the last tick are behind the cursor, whatever was read: those
 // up to seq that shown shows; "": none.
 func (w *Window) Passed() (shown string, seq int64) {
@@ -163,29 +161,29 @@ func (w *Window) Passed() (shown string, seq int64) {
 // A page that begins further than the tick was read is a look ahead: it says nothing about
 // the rows before it. The answer with a page may be lost, so a page may come again, even when
 // all of its rows are behind the cursor.
-func (w *Window) Note(after int64, rows []Row, end int64, more bool) []bool {
+func (w *Window) Note(after int64, rows []Row, end int64, more bool) ([]bool, error) {
 	t := w.last
 	if after > t.readTo {
 		return w.Peek(rows)
+	}
+	if w.twice(rows) {
+		return nil, ErrTwice
 	}
 	unsettled := make([]bool, len(rows))
 	for i := range rows {
 		if rows[i].Seq <= t.readTo {
 			_, noted := w.where[rows[i].Seq]
-			unsettled[i] = noted && !rows[i].Known
+			unsettled[i] = noted
 			continue
 		}
 		n := &noted{Row: rows[i], of: t}
-		_, ahead := w.ahead[n.Seq]
-		n.done = ahead || n.Known
-		n.Known = n.Known && !ahead
+		_, n.done = w.ahead[n.Seq]
 		delete(w.ahead, n.Seq)
 		delete(w.peeked, n.Seq)
 		t.rows = append(t.rows, n)
-		switch {
-		case ahead:
+		if n.done {
 			t.settled = true
-		case !n.done:
+		} else {
 			w.where[n.Seq] = n
 		}
 		unsettled[i] = !n.done
@@ -195,7 +193,25 @@ func (w *Window) Note(after int64, rows []Row, end int64, more bool) []bool {
 		t.closed = true
 		w.merge()
 	}
-	return unsettled
+	return unsettled, nil
+}
+
+// twice reports whether two rows that are not settled have the same seq: two of rows, or one of
+// them and one that was read before.
+func (w *Window) twice(rows []Row) bool {
+	for i := range rows {
+		seq := rows[i].Seq
+		if i > 0 && seq == rows[i-1].Seq {
+			return true
+		}
+		if n := w.where[seq]; n != nil && n.ID != rows[i].ID {
+			return true
+		}
+		if id, peeked := w.peeked[seq]; peeked && id != rows[i].ID {
+			return true
+		}
+	}
+	return false
 }
 
 // merge makes the last tick part of the one before it, if it has no rows. So ticks of an
@@ -210,16 +226,35 @@ func (w *Window) merge() {
 }
 
 // Peek records rows of the last tick that were read out of their turn.
-func (w *Window) Peek(rows []Row) []bool {
+func (w *Window) Peek(rows []Row) ([]bool, error) {
+	if w.twice(rows) {
+		return nil, ErrTwice
+	}
 	unsettled := make([]bool, len(rows))
 	for i := range rows {
-		if _, settled := w.ahead[rows[i].Seq]; settled || rows[i].Known {
+		if _, settled := w.ahead[rows[i].Seq]; settled {
 			continue
 		}
 		unsettled[i] = true
-		w.peeked[rows[i].Seq] = struct{}{}
+		w.peeked[rows[i].Seq] = rows[i].ID
 	}
-	return unsettled
+	return unsettled, nil
+}
+
+// ID returns the id of an unsettled row that was read past the cursor; false if there is none.
+func (w *Window) ID(seq int64) (id [16]byte, is bool) {
+	if n := w.where[seq]; n != nil {
+		return n.ID, true
+	}
+	if id, is = w.peeked[seq]; is {
+		return id, true
+	}
+	for _, r := range w.late {
+		if r.Seq == seq {
+			return r.ID, true
+		}
+	}
+	return id, false
 }
 
 // Unsettled returns the unsettled rows of a topic with after < seq <= upTo, in the order of
@@ -254,11 +289,11 @@ func (w *Window) Unsettled(topic string, keys map[uint64]struct{}, after, upTo i
 // undo takes all of that back.
 func (w *Window) Settle(seqs []int64) (rest []int64, undo func()) {
 	var done []*noted
-	var peeked []int64
+	peeked := map[int64][16]byte{}
 	late := w.late
 	for _, seq := range seqs {
 		n := w.where[seq]
-		_, early := w.peeked[seq]
+		id, early := w.peeked[seq]
 		switch {
 		case n != nil:
 			n.done, n.of.settled = true, true
@@ -267,7 +302,7 @@ func (w *Window) Settle(seqs []int64) (rest []int64, undo func()) {
 		case early:
 			delete(w.peeked, seq)
 			w.ahead[seq] = struct{}{}
-			peeked = append(peeked, seq)
+			peeked[seq] = id
 		default:
 			rest = append(rest, seq)
 		}
@@ -281,9 +316,9 @@ func (w *Window) Settle(seqs []int64) (rest []int64, undo func()) {
 			n.done = false
 			w.where[n.Seq] = n
 		}
-		for _, seq := range peeked {
+		for seq, id := range peeked {
 			delete(w.ahead, seq)
-			w.peeked[seq] = struct{}{}
+			w.peeked[seq] = id
 		}
 		w.late = late
 	}
@@ -376,9 +411,6 @@ type Position struct {
 // The backlog has no row that the former cursor has passed. So a place in it says nothing
 // about these rows until it is behind the former place: before that, the former place is
 // written, and the rows of the backlog that are settled are ahead of it.
-//
-// Known rows are not put ahead: the next term knows them too, and another row may have the number
-// of such a row if the sequence was set back.
 func (w *Window) Position() Position {
 	p := Position{Cursor: Cursor{Base: w.base}, Late: w.late}
 	for p.ticks < len(w.ticks) && w.ticks[p.ticks].finished() {
@@ -398,7 +430,7 @@ func (w *Window) Position() Position {
 	}
 	for i, t := range left {
 		for _, n := range t.rows {
-			if n.done && !n.Known && (i > 0 || p.Former || n.Seq > p.Seq) {
+			if n.done && (i > 0 || p.Former || n.Seq > p.Seq) {
 				p.Ahead = append(p.Ahead, n.Seq)
 			}
 		}

@@ -1,6 +1,7 @@
 package logcursor_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -25,6 +26,16 @@ func store(w *logcursor.Window) logcursor.Cursor {
 	return p.Cursor
 }
 
+// note notes a page of which no two rows have the same number.
+func note(t *testing.T, w *logcursor.Window, after int64, rows []logcursor.Row, end int64, more bool) []bool {
+	t.Helper()
+	unsettled, err := w.Note(after, rows, end, more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return unsettled
+}
+
 func settle(w *logcursor.Window, seqs ...int64) []int64 {
 	rest, _ := w.Settle(seqs)
 	return rest
@@ -42,10 +53,10 @@ func TestTheCursorStopsAtARowThatIsNotSettled(t *testing.T) {
 	w := logcursor.New(logcursor.Cursor{Base: "s0"})
 	w.Begin("s1")
 	want(t, "before anything was read", w, logcursor.Cursor{Base: "s0", Shown: "s1"})
-	w.Note(0, rows(1, 2, 3), 3, true)
+	note(t, w, 0, rows(1, 2, 3), 3, true)
 	settle(w, 1, 3)
 	want(t, "with a gap", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 1, Ahead: []int64{3}})
-	w.Note(3, rows(5), 9, false)
+	note(t, w, 3, rows(5), 9, false)
 	settle(w, 2)
 	want(t, "without a gap", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 4})
 	settle(w, 5)
@@ -53,7 +64,7 @@ func TestTheCursorStopsAtARowThatIsNotSettled(t *testing.T) {
 	if err := w.Open("s2"); err != nil {
 		t.Fatal(err)
 	}
-	w.Note(0, rows(4, 10), 12, false)
+	note(t, w, 0, rows(4, 10), 12, false)
 	settle(w, 10)
 	want(t, "in the next tick", w, logcursor.Cursor{Base: "s1", Shown: "s2", Seq: 3, Ahead: []int64{10}})
 }
@@ -75,7 +86,7 @@ func TestATermContinuesWhereTheLastOneEnded(t *testing.T) {
 	if shown, seq := w.Passed(); shown != "s1" || seq != 5 {
 		t.Errorf("passed is what %q shows up to %d", shown, seq)
 	}
-	unsettled := w.Note(0, rows(3, 4, 6, 7, 8), 8, true) // 3 and 4 were committed after s1
+	unsettled := note(t, w, 0, rows(3, 4, 6, 7, 8), 8, true) // 3 and 4 were committed after s1
 	if d := cmp.Diff([]bool{true, true, true, false, true}, unsettled); d != "" {
 		t.Errorf("unsettled (-want +got): %s", d)
 	}
@@ -83,7 +94,7 @@ func TestATermContinuesWhereTheLastOneEnded(t *testing.T) {
 	want(t, "while it is behind the former place", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 5, Ahead: []int64{4, 7, 8, 9}})
 	settle(w, 3)
 	want(t, "when it has reached the former place", w, logcursor.Cursor{Base: "s0", Shown: "s2", Seq: 5, Ahead: []int64{7, 8, 9}})
-	w.Note(8, rows(9), 9, false)
+	note(t, w, 8, rows(9), 9, false)
 	if first := w.First(); first != "" {
 		t.Errorf("after the backlog the term has to take %q", first)
 	}
@@ -101,16 +112,16 @@ func TestATermContinuesWhereTheLastOneEnded(t *testing.T) {
 func TestAPageComesAgain(t *testing.T) {
 	w := logcursor.New(logcursor.Cursor{Base: "s0"})
 	w.Begin("s1")
-	w.Note(0, rows(1, 2), 2, true)
+	note(t, w, 0, rows(1, 2), 2, true)
 	settle(w, 1)
 	store(w)
-	if d := cmp.Diff([]bool{false, true}, w.Note(0, rows(1, 2), 2, true)); d != "" {
+	if d := cmp.Diff([]bool{false, true}, note(t, w, 0, rows(1, 2), 2, true)); d != "" {
 		t.Errorf("unsettled (-want +got): %s", d)
 	}
-	w.Note(2, rows(3), 3, false)
+	note(t, w, 2, rows(3), 3, false)
 	settle(w, 2, 3)
 	want(t, "after the tick", w, logcursor.Cursor{Base: "s1"})
-	if d := cmp.Diff([]bool{false}, w.Note(2, rows(3), 3, false)); d != "" {
+	if d := cmp.Diff([]bool{false}, note(t, w, 2, rows(3), 3, false)); d != "" {
 		t.Errorf("unsettled after the tick (-want +got): %s", d)
 	}
 	want(t, "after the page came again", w, logcursor.Cursor{Base: "s1"})
@@ -119,7 +130,7 @@ func TestAPageComesAgain(t *testing.T) {
 func TestRowsAreSetAside(t *testing.T) {
 	w := logcursor.New(logcursor.Cursor{Base: "s0"})
 	w.Begin("s1")
-	w.Note(0, rows(1, 2, 3, 4, 5, 6), 6, true)
+	note(t, w, 0, rows(1, 2, 3, 4, 5, 6), 6, true)
 	settle(w, 2)
 	w.SetAside(6, 6)
 	w.SetAside(5, 0) // their page was read, and its answer may be lost
@@ -155,8 +166,8 @@ func TestRowsAreSetAside(t *testing.T) {
 func TestAFailureThatWasNotRecordedIsTakenBack(t *testing.T) {
 	w := logcursor.New(logcursor.Cursor{Base: "s0"})
 	w.Begin("s1")
-	w.Note(0, rows(1, 2), 2, true)
-	w.Note(9, rows(10), 10, true) // a look ahead
+	note(t, w, 0, rows(1, 2), 2, true)
+	note(t, w, 9, rows(10), 10, true) // a look ahead
 	before := w.Position()
 	_, undo := w.Settle([]int64{1, 10})
 	if d := cmp.Diff(logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 1, Ahead: []int64{10}}, w.Position().Cursor); d != "" {
@@ -175,12 +186,12 @@ func TestAFailureThatWasNotRecordedIsTakenBack(t *testing.T) {
 func TestEmptyTicksAreMerged(t *testing.T) {
 	w := logcursor.New(logcursor.Cursor{Base: "s0"})
 	w.Begin("s1")
-	w.Note(0, rows(1), 1, false)
+	note(t, w, 0, rows(1), 1, false)
 	for _, to := range []string{"s2", "s3", "s4"} {
 		if err := w.Open(to); err != nil {
 			t.Fatal(err)
 		}
-		w.Note(0, nil, 5, false)
+		note(t, w, 0, nil, 5, false)
 	}
 	want(t, "while the row waits", w, logcursor.Cursor{Base: "s0", Shown: "s4"})
 	settle(w, 1)
@@ -190,7 +201,7 @@ func TestEmptyTicksAreMerged(t *testing.T) {
 func TestATickBeginsAfterTheLastOneWasRead(t *testing.T) {
 	w := logcursor.New(logcursor.Cursor{Base: "s0"})
 	w.Begin("s1")
-	w.Note(0, rows(1), 1, true)
+	note(t, w, 0, rows(1), 1, true)
 	if err := w.Open("s2"); err == nil {
 		t.Error("a tick begins before the backlog was read")
 	}
@@ -201,11 +212,11 @@ func TestUnsettled(t *testing.T) {
 	w.Begin("s1")
 	read := rows(1, 2, 5, 6)
 	read[1].Topic, read[2].Key = "other", 7
-	w.Note(0, read, 6, false)
+	note(t, w, 0, read, 6, false)
 	if err := w.Open("s2"); err != nil {
 		t.Fatal(err)
 	}
-	w.Note(0, rows(3, 4), 4, true)
+	note(t, w, 0, rows(3, 4), 4, true)
 	settle(w, 4)
 	for _, c := range []struct {
 		keys map[uint64]struct{}
@@ -249,11 +260,11 @@ func TestEncode(t *testing.T) {
 func TestRowsThatHoldUpTheBaseAreSetAside(t *testing.T) {
 	w := logcursor.New(logcursor.Cursor{Base: "s0"})
 	w.Begin("s1")
-	w.Note(0, rows(1, 2, 3), 3, false)
+	note(t, w, 0, rows(1, 2, 3), 3, false)
 	if err := w.Open("s2"); err != nil {
 		t.Fatal(err)
 	}
-	w.Note(0, rows(5), 5, false)
+	note(t, w, 0, rows(5), 5, false)
 	if first, _ := w.Holding(); first != 0 {
 		t.Errorf("row %d holds up the base, and nothing is settled", first)
 	}
@@ -271,43 +282,50 @@ func TestRowsThatHoldUpTheBaseAreSetAside(t *testing.T) {
 	want(t, "after they were set aside", w, logcursor.Cursor{Base: "s1", Shown: "s2", Seq: 4})
 }
 
-// The numbers of the former cursor mean nothing, so the backlog has rows that were set aside or
-// failed. They are known, so they are settled, and the cursor need not name them. Another row may
-// have the number of one of them.
-func TestKnownRowsAreSettled(t *testing.T) {
-	known := func(seqs ...int64) []logcursor.Row {
-		out := rows(seqs...)
-		for i := range out {
-			out[i].Known = true
+// Two rows that are not settled have the same number: in one page, in one that was read before, or
+// when they are read out of their turn.
+func TestRowsOfOneNumber(t *testing.T) {
+	row := func(seq int64, id byte) logcursor.Row { return logcursor.Row{Seq: seq, ID: [16]byte{id}} }
+	for name, read := range map[string]func(w *logcursor.Window) error{
+		"in a page": func(w *logcursor.Window) error {
+			_, err := w.Note(2, []logcursor.Row{row(3, 3), row(3, 4)}, 3, false)
+			return err
+		},
+		"in a former page":  func(w *logcursor.Window) error { _, err := w.Note(0, []logcursor.Row{row(1, 3)}, 9, false); return err },
+		"peeked":            func(w *logcursor.Window) error { _, err := w.Peek([]logcursor.Row{row(2, 3)}); return err },
+		"of a peeked one":   func(w *logcursor.Window) error { _, err := w.Note(2, []logcursor.Row{row(7, 3)}, 9, false); return err },
+		"peeked two of one": func(w *logcursor.Window) error { _, err := w.Peek([]logcursor.Row{row(7, 3)}); return err },
+		"of a former tick": func(w *logcursor.Window) error {
+			note(t, w, 2, nil, 9, false)
+			if err := w.Open("s2"); err != nil {
+				return err
+			}
+			_, err := w.Note(0, []logcursor.Row{row(2, 3)}, 9, false)
+			return err
+		},
+	} {
+		w := logcursor.New(logcursor.Cursor{Base: "s0"})
+		w.Begin("s1")
+		note(t, w, 0, []logcursor.Row{row(1, 1), row(2, 2)}, 2, true)
+		if _, err := w.Peek([]logcursor.Row{row(7, 7)}); err != nil {
+			t.Fatal(err)
 		}
-		return out
+		if id, is := w.ID(7); id != [16]byte{7} || !is {
+			t.Errorf("row 7 has the id %v, %v", id, is)
+		}
+		if err := read(w); !errors.Is(err, logcursor.ErrTwice) {
+			t.Errorf("two rows of one number, %s: %v", name, err)
+		}
 	}
+	// The former row is settled.
 	w := logcursor.New(logcursor.Cursor{Base: "s0"})
 	w.Begin("s1")
-	if !w.Backlog() {
-		t.Error("the first tick is not the backlog")
-	}
-	if d := cmp.Diff([]bool{false, true}, w.Peek(append(known(7), rows(8)...))); d != "" {
-		t.Errorf("unsettled rows of a look ahead (-want +got): %s", d)
-	}
-	page := append(known(1), append(rows(2, 3), append(known(3), rows(5)...)...)...)
-	if d := cmp.Diff([]bool{false, true, true, false, true}, w.Note(0, page, 5, true)); d != "" {
-		t.Errorf("unsettled rows (-want +got): %s", d)
-	}
-	if d := cmp.Diff([]bool{false, true, true, false, true}, w.Note(0, page, 5, true)); d != "" {
-		t.Errorf("unsettled rows when the page comes again (-want +got): %s", d)
-	}
-	settle(w, 5)
-	want(t, "before the row that has the number of a known one is settled", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 1, Ahead: []int64{5}})
-	settle(w, 2, 3)
-	w.Note(5, append(known(7), rows(8)...), 8, false)
-	want(t, "after all of the page is settled", w, logcursor.Cursor{Base: "s0", Shown: "s1", Seq: 7})
-	settle(w, 8)
-	want(t, "after the backlog", w, logcursor.Cursor{Base: "s1"})
+	note(t, w, 0, []logcursor.Row{row(1, 1), row(2, 2)}, 2, false)
+	settle(w, 2)
 	if err := w.Open("s2"); err != nil {
 		t.Fatal(err)
 	}
-	if w.Backlog() {
-		t.Error("a later tick is the backlog")
+	if d := cmp.Diff([]bool{true}, note(t, w, 0, []logcursor.Row{row(2, 3)}, 9, false)); d != "" {
+		t.Errorf("a row with the number of a settled one is unsettled (-want +got): %s", d)
 	}
 }

@@ -14,14 +14,14 @@ import (
 
 const CopyFailed = `-- name: CopyFailed :exec
 WITH failure AS MATERIALIZED (
-    SELECT f.seq, f.error, f.retry_count, f.dead,
+    SELECT f.seq, f.id, f.error, f.retry_count, f.dead,
            CASE WHEN NOT f.dead THEN now() + make_interval(secs => f.retry_seconds) END AS next_attempt_at
-    FROM (SELECT unnest($1::bigint[]) AS seq, unnest($2::text[]) AS error,
-                 unnest($3::integer[]) AS retry_count,
-                 unnest($4::float8[]) AS retry_seconds, unnest($5::boolean[]) AS dead) AS f
+    FROM (SELECT unnest($1::bigint[]) AS seq, unnest($2::uuid[]) AS id, unnest($3::text[]) AS error,
+                 unnest($4::integer[]) AS retry_count,
+                 unnest($5::float8[]) AS retry_seconds, unnest($6::boolean[]) AS dead) AS f
     WHERE NOT EXISTS (
         SELECT FROM event_outbox_audit AS a
-        WHERE a.seq = f.seq AND a.action = 'replay' AND a.applied_at IS NULL AND a.id <> ALL($6::bigint[])
+        WHERE a.seq = f.seq AND a.action = 'replay' AND a.applied_at IS NULL AND a.id <> ALL($7::bigint[])
     )
 ), again AS (
     UPDATE event_outbox_failed AS c
@@ -37,15 +37,17 @@ INSERT INTO event_outbox_failed (id, aggregate_id, aggregate_type, event_type, e
                                  headers, partition, retry_count, last_error, next_attempt_at, dead_at)
 SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic,
        o.headers, o.partition, f.retry_count, f.error, f.next_attempt_at, CASE WHEN f.dead THEN now() END
-FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
-WHERE o.seq = ANY($1::bigint[]) AND f.retry_count = 1
-  AND NOT EXISTS (SELECT FROM event_outbox AS n WHERE n.seq = o.seq AND n.seq = ANY($1::bigint[]) AND n.tx > o.tx)
-  AND NOT EXISTS (SELECT FROM event_outbox_late AS e WHERE e.id = o.id AND e.seq = o.seq AND e.discarded)
-ON CONFLICT (id, seq) DO NOTHING
+FROM failure AS f
+LEFT JOIN event_outbox_late AS w ON w.seq = f.seq AND w.seq = ANY($1::bigint[]) AND w.published_at IS NULL
+JOIN event_outbox AS o ON o.id = coalesce(nullif(f.id, '00000000-0000-0000-0000-000000000000'), w.id) AND o.seq - f.seq = 0
+WHERE f.retry_count = 1
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS e WHERE e.id = o.id AND e.seq = o.seq AND e.tx = o.tx AND e.discarded)
+ON CONFLICT (id, seq, tx) DO NOTHING
 `
 
 type CopyFailedParams struct {
 	Failed       []int64
+	Ids          []uuid.UUID
 	Errors       []string
 	RetryCounts  []int32
 	RetrySeconds []float64
@@ -57,12 +59,14 @@ type CopyFailedParams struct {
 // left alone while a replay of it waits that the leader has not acted on: see settle.sql. It
 // runs in one transaction with WriteCursor, after it, because that one locks the lease row.
 // Only a row that fails for the first time is copied: a copy that is gone was deleted by an
-// operator. If the first failure made the row dead, its outcome may be unknown to the leader, which
-// repeats it after an operator has discarded the row: that stays discarded. If the sequence was set back, the number may be that of a former row too, which is
-// published: the last one is meant.
+// operator. Its row is that of its id in ids, if the leader has read it past the cursor, and else
+// that of its entry in event_outbox_late: a published row may have the same number. If the first
+// failure made the row dead, its outcome may be unknown to the leader, which repeats it after an
+// operator has discarded the row: that stays discarded.
 func (q *Queries) CopyFailed(ctx context.Context, arg CopyFailedParams) error {
 	_, err := q.db.Exec(ctx, CopyFailed,
 		arg.Failed,
+		arg.Ids,
 		arg.Errors,
 		arg.RetryCounts,
 		arg.RetrySeconds,
@@ -70,6 +74,28 @@ func (q *Queries) CopyFailed(ctx context.Context, arg CopyFailedParams) error {
 		arg.Decided,
 	)
 	return err
+}
+
+const LogClash = `-- name: LogClash :one
+SELECT EXISTS (
+    SELECT FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS seq) AS k
+    JOIN event_outbox AS o ON o.id = k.id AND o.seq - k.seq = 0
+    WHERE EXISTS (SELECT FROM event_outbox_late AS l WHERE l.seq = k.seq AND l.published_at IS NULL AND (l.id <> o.id OR l.tx <> o.tx))
+       OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.seq = k.seq AND (f.id <> o.id OR f.tx <> o.tx))
+)::boolean AS clash
+`
+
+type LogClashParams struct {
+	Ids  []uuid.UUID
+	Seqs []int64
+}
+
+// LogClash reports whether one of some rows has a number that an entry has for another row.
+func (q *Queries) LogClash(ctx context.Context, arg LogClashParams) (bool, error) {
+	row := q.db.QueryRow(ctx, LogClash, arg.Ids, arg.Seqs)
+	var clash bool
+	err := row.Scan(&clash)
+	return clash, err
 }
 
 const LogCounts = `-- name: LogCounts :one
@@ -114,14 +140,14 @@ SELECT ((SELECT count(*) FROM (
        (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL LIMIT $6) AS over)::bigint AS dead,
        coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
             coalesce((SELECT o.created_at FROM (
-                SELECT w.id, w.seq, w.topic FROM event_outbox_late AS w WHERE w.published_at IS NULL ORDER BY w.seq LIMIT $6
-             ) AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0
+                SELECT w.id, w.seq, w.tx, w.topic FROM event_outbox_late AS w WHERE w.published_at IS NULL ORDER BY w.seq LIMIT $6
+             ) AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0 AND o.tx = l.tx
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND l.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY l.seq LIMIT 1),
              (SELECT bo.created_at FROM (
-                SELECT bw.id, bw.seq FROM event_outbox_late AS bw WHERE bw.published_at IS NULL AND NOT (SELECT stopped.all_topics FROM stopped)
+                SELECT bw.id, bw.seq, bw.tx FROM event_outbox_late AS bw WHERE bw.published_at IS NULL AND NOT (SELECT stopped.all_topics FROM stopped)
                 ORDER BY bw.seq OFFSET $6 LIMIT 1
-             ) AS bl JOIN event_outbox AS bo ON bo.id = bl.id AND bo.seq - bl.seq = 0)),
+             ) AS bl JOIN event_outbox AS bo ON bo.id = bl.id AND bo.seq - bl.seq = 0 AND bo.tx = bl.tx)),
             coalesce((SELECT f.created_at FROM (
                 SELECT c.seq, c.topic, c.created_at FROM event_outbox_failed AS c WHERE c.dead_at IS NULL ORDER BY c.seq LIMIT $6
              ) AS f
@@ -263,9 +289,11 @@ type LogCursorRow struct {
 // logcursor has the rules. How pages are read is as in read.sql, without the columns that say
 // what is settled.
 //
-// An entry of event_outbox_late or event_outbox_failed belongs to a row of its id and its seq: an
-// id can be inserted again when its row is gone. Rows are found by id; seq - seq = 0 compares
-// the numbers without offering the index on seq.
+// An entry of event_outbox_late or event_outbox_failed belongs to a row of its id, seq and tx: an
+// id can be inserted again when its row is gone, and a number can come again when the sequence was
+// set back. Of unsettled rows and entries, no two have the same number; so such a row or entry is
+// also found by its number alone. Rows are found by id; seq - seq = 0 compares the numbers without
+// offering the index on seq.
 // LogCursor reads the newest cursor, and the database that it is read in. next_tx is the
 // first transaction id that is not used yet, or a lower one.
 func (q *Queries) LogCursor(ctx context.Context) (LogCursorRow, error) {
@@ -373,14 +401,14 @@ WITH lease AS MATERIALIZED (
     WHERE l.name = $1 AND l.epoch = $2 AND l.holder = $3::uuid
     FOR KEY SHARE
 ), looked AS MATERIALIZED (
-    SELECT w.id, w.seq FROM event_outbox_late AS w
+    SELECT w.id, w.seq, w.tx FROM event_outbox_late AS w
     WHERE w.published_at IS NULL AND w.seq > $4::bigint
     ORDER BY w.seq
     LIMIT $5
 ), gone AS (
     DELETE FROM event_outbox_late AS g USING lease, looked
-    WHERE g.id = looked.id AND g.seq = looked.seq
-      AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id AND o.seq = looked.seq)
+    WHERE g.id = looked.id AND g.seq = looked.seq AND g.tx = looked.tx
+      AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id AND o.seq = looked.seq AND o.tx = looked.tx)
     RETURNING g.id
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM looked) AS looked, (SELECT count(*) FROM gone) AS gone,
@@ -493,73 +521,58 @@ func (q *Queries) LogHeld(ctx context.Context, arg LogHeldParams) ([]LogHeldRow,
 }
 
 const LogHighest = `-- name: LogHighest :one
-SELECT greatest(coalesce((SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1), 0),
-                coalesce((SELECT f.seq FROM event_outbox_failed AS f WHERE f.dead_at IS NULL ORDER BY f.seq DESC LIMIT 1), 0),
-                coalesce((SELECT d.seq FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL ORDER BY d.seq DESC LIMIT 1), 0))::bigint AS seq
+SELECT greatest(n.entry, coalesce((SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1), 0))::bigint AS seq, n.entry::bigint AS entry
+FROM (SELECT greatest(coalesce((SELECT l.seq FROM event_outbox_late AS l WHERE l.published_at IS NULL ORDER BY l.seq DESC LIMIT 1), 0),
+                      coalesce((SELECT f.seq FROM event_outbox_failed AS f ORDER BY f.seq DESC LIMIT 1), 0)) AS entry) AS n
 `
 
-// LogHighest is the highest seq of all rows and of the copies of those that failed.
-func (q *Queries) LogHighest(ctx context.Context) (int64, error) {
+type LogHighestRow struct {
+	Seq   int64
+	Entry int64
+}
+
+// LogHighest is the highest seq of all rows and of the copies of those that failed, and of entries.
+func (q *Queries) LogHighest(ctx context.Context) (LogHighestRow, error) {
 	row := q.db.QueryRow(ctx, LogHighest)
-	var seq int64
-	err := row.Scan(&seq)
-	return seq, err
-}
-
-const LogKnown = `-- name: LogKnown :many
-SELECT k.id, k.seq
-FROM (SELECT unnest($1::uuid[])::uuid AS id, unnest($2::bigint[])::bigint AS seq) AS k
-WHERE EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = k.id AND l.seq = k.seq OFFSET 0)
-   OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = k.id AND f.seq = k.seq OFFSET 0)
-`
-
-type LogKnownParams struct {
-	Ids  []uuid.UUID
-	Seqs []int64
-}
-
-type LogKnownRow struct {
-	ID  uuid.UUID
-	Seq int64
-}
-
-// LogKnown lists those of some rows that are in event_outbox_late or event_outbox_failed: what is
-// there says what becomes of them.
-func (q *Queries) LogKnown(ctx context.Context, arg LogKnownParams) ([]LogKnownRow, error) {
-	rows, err := q.db.Query(ctx, LogKnown, arg.Ids, arg.Seqs)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []LogKnownRow
-	for rows.Next() {
-		var i LogKnownRow
-		if err := rows.Scan(&i.ID, &i.Seq); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	var i LogHighestRow
+	err := row.Scan(&i.Seq, &i.Entry)
+	return i, err
 }
 
 const LogLowest = `-- name: LogLowest :one
-SELECT coalesce(min(f.seq), 0)::bigint AS seq FROM (
-    SELECT o.seq FROM event_outbox AS o WHERE o.tx >= pg_snapshot_xmax($1::pg_snapshot) ORDER BY o.tx LIMIT $2
+SELECT coalesce(min(f.seq), 0)::bigint AS seq
+FROM (
+    (SELECT o.id, o.seq, o.tx FROM event_outbox AS o WHERE o.tx >= $1::xid8 ORDER BY o.tx LIMIT $2)
+    UNION ALL
+    SELECT c.id, c.seq, c.tx FROM event_outbox AS c WHERE c.tx = ANY($3::xid8[])
 ) AS f
+WHERE f.seq <= $4::bigint
+  AND NOT (f.seq <= $5::bigint AND pg_visible_in_snapshot(f.tx, $6::pg_snapshot))
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = f.id AND l.seq = f.seq AND l.tx = f.tx)
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS e WHERE e.id = f.id AND e.seq = f.seq AND e.tx = f.tx)
 `
 
 type LogLowestParams struct {
-	Base    string
-	MaxRows int32
+	Xmax      uint64
+	MaxRows   int32
+	Open      []uint64
+	Floor     int64
+	PassedSeq int64
+	PassedIn  string
 }
 
-// LogLowest is the lowest seq of the first rows, by transaction, that base does not show; 0:
-// there is none.
+// LogLowest is the lowest seq up to the floor of rows that a snapshot does not show and that have
+// no entry; 0: there is none. It looks at the first such rows by transaction: from xmax on, and those
+// of the transactions in open. The rows up to passed_seq that passed_in shows are left out.
 func (q *Queries) LogLowest(ctx context.Context, arg LogLowestParams) (int64, error) {
-	row := q.db.QueryRow(ctx, LogLowest, arg.Base, arg.MaxRows)
+	row := q.db.QueryRow(ctx, LogLowest,
+		arg.Xmax,
+		arg.MaxRows,
+		arg.Open,
+		arg.Floor,
+		arg.PassedSeq,
+		arg.PassedIn,
+	)
 	var seq int64
 	err := row.Scan(&seq)
 	return seq, err
@@ -759,9 +772,9 @@ WITH lease AS MATERIALIZED (
     WHERE d.tx < least(pg_snapshot_xmin($5::pg_snapshot), (SELECT past.below FROM past))
       AND EXISTS (SELECT FROM past)
       AND NOT EXISTS (SELECT FROM event_outbox_late AS w
-                      WHERE w.id = d.id AND w.seq = d.seq
+                      WHERE w.id = d.id AND w.seq = d.seq AND w.tx = d.tx
                         AND (w.published_at IS NULL OR w.published_at >= now() - make_interval(secs => $4::float8)))
-      AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = d.id AND f.seq = d.seq)
+      AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = d.id AND f.seq = d.seq AND f.tx = d.tx)
     ORDER BY d.tx
     LIMIT $6
 ), swept AS (
@@ -781,9 +794,9 @@ WITH lease AS MATERIALIZED (
           WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'))
 ), late AS (
     DELETE FROM event_outbox_late AS e USING lease
-    WHERE (e.id, e.seq) IN (SELECT p.id, p.seq FROM event_outbox_late AS p
+    WHERE (e.id, e.seq, e.tx) IN (SELECT p.id, p.seq, p.tx FROM event_outbox_late AS p
                    WHERE p.published_at < now() - make_interval(secs => $4::float8)
-                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id AND o.seq = p.seq)
+                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id AND o.seq = p.seq AND o.tx = p.tx)
                    LIMIT $6)
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM swept) AS swept
@@ -935,7 +948,7 @@ SELECT w.seq, w.id, w.aggregate_type, w.aggregate_id, w.event_type, w.topic::tex
 FROM (
     (SELECT l.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic, o.event_key, o.created_at,
             0::integer AS retry_count, o.event_data, o.headers, o.partition
-     FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0
+     FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0 AND o.tx = l.tx
      WHERE l.published_at IS NULL AND l.seq > $1::bigint AND l.seq <= $2::bigint
        AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
        AND ($4::text IS NULL OR l.topic = $4::text)
@@ -1024,6 +1037,33 @@ func (q *Queries) LogWaiting(ctx context.Context, arg LogWaitingParams) ([]LogWa
 	return items, nil
 }
 
+const Renumber = `-- name: Renumber :one
+SELECT event_outbox_renumber($1::text, $2::bigint, $3::uuid, $4::bigint, $5::bigint)::text AS outcome
+`
+
+type RenumberParams struct {
+	Name   string
+	Epoch  int64
+	Holder uuid.UUID
+	Former int64
+	Next   int64
+}
+
+// Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
+// migrations.
+func (q *Queries) Renumber(ctx context.Context, arg RenumberParams) (string, error) {
+	row := q.db.QueryRow(ctx, Renumber,
+		arg.Name,
+		arg.Epoch,
+		arg.Holder,
+		arg.Former,
+		arg.Next,
+	)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
 const WriteCursor = `-- name: WriteCursor :one
 WITH lease AS MATERIALIZED (
     SELECT l.name FROM event_outbox_lease AS l
@@ -1039,11 +1079,11 @@ WITH lease AS MATERIALIZED (
            $9::bigint, $10::bigint, $11::bigint, $12::bigint
     FROM replaced
 ), late AS (
-    INSERT INTO event_outbox_late (id, seq, topic, event_key)
-    SELECT o.id, o.seq, o.topic, o.event_key
+    INSERT INTO event_outbox_late (id, tx, seq, topic, event_key)
+    SELECT o.id, o.tx, o.seq, o.topic, o.event_key
     FROM replaced CROSS JOIN (SELECT unnest($13::uuid[]) AS id, unnest($14::bigint[]) AS seq) AS w
     JOIN event_outbox AS o ON o.id = w.id AND o.seq = w.seq
-    ON CONFLICT (id, seq) DO NOTHING
+    ON CONFLICT (id, seq, tx) DO NOTHING
 ), published AS (
     UPDATE event_outbox_late AS p SET published_at = now()
     FROM replaced
@@ -1051,11 +1091,11 @@ WITH lease AS MATERIALIZED (
 ), recovered AS (
     DELETE FROM event_outbox_failed AS f USING replaced
     WHERE f.seq = ANY($15::bigint[]) AND f.dead_at IS NULL
-    RETURNING f.id, f.seq, f.topic, f.event_key
+    RETURNING f.id, f.tx, f.seq, f.topic, f.event_key
 ), noted AS (
-    INSERT INTO event_outbox_late AS n (id, seq, topic, event_key, published_at)
-    SELECT r.id, r.seq, r.topic, r.event_key, now() FROM recovered AS r
-    ON CONFLICT (id, seq) DO UPDATE SET published_at = excluded.published_at
+    INSERT INTO event_outbox_late AS n (id, tx, seq, topic, event_key, published_at)
+    SELECT r.id, r.tx, r.seq, r.topic, r.event_key, now() FROM recovered AS r
+    ON CONFLICT (id, seq, tx) DO UPDATE SET published_at = excluded.published_at
 ), ticked AS (
     INSERT INTO event_outbox_tick (n, shown, below)
     SELECT $4::bigint, $5::pg_snapshot, pg_snapshot_xmax($5::pg_snapshot) FROM replaced WHERE $16::boolean

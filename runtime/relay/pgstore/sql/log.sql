@@ -2,9 +2,11 @@
 -- logcursor has the rules. How pages are read is as in read.sql, without the columns that say
 -- what is settled.
 --
--- An entry of event_outbox_late or event_outbox_failed belongs to a row of its id and its seq: an
--- id can be inserted again when its row is gone. Rows are found by id; seq - seq = 0 compares
--- the numbers without offering the index on seq.
+-- An entry of event_outbox_late or event_outbox_failed belongs to a row of its id, seq and tx: an
+-- id can be inserted again when its row is gone, and a number can come again when the sequence was
+-- set back. Of unsettled rows and entries, no two have the same number; so such a row or entry is
+-- also found by its number alone. Rows are found by id; seq - seq = 0 compares the numbers without
+-- offering the index on seq.
 
 -- LogCursor reads the newest cursor, and the database that it is read in. next_tx is the
 -- first transaction id that is not used yet, or a lower one.
@@ -22,18 +24,40 @@ FROM event_outbox_cursor AS c
 ORDER BY c.n DESC
 LIMIT 1;
 
--- LogLowest is the lowest seq of the first rows, by transaction, that base does not show; 0:
--- there is none.
+-- LogLowest is the lowest seq up to the floor of rows that a snapshot does not show and that have
+-- no entry; 0: there is none. It looks at the first such rows by transaction: from xmax on, and those
+-- of the transactions in open. The rows up to passed_seq that passed_in shows are left out.
 -- name: LogLowest :one
-SELECT coalesce(min(f.seq), 0)::bigint AS seq FROM (
-    SELECT o.seq FROM event_outbox AS o WHERE o.tx >= pg_snapshot_xmax(@base::pg_snapshot) ORDER BY o.tx LIMIT @max_rows
-) AS f;
+SELECT coalesce(min(f.seq), 0)::bigint AS seq
+FROM (
+    (SELECT o.id, o.seq, o.tx FROM event_outbox AS o WHERE o.tx >= @xmax::xid8 ORDER BY o.tx LIMIT @max_rows)
+    UNION ALL
+    SELECT c.id, c.seq, c.tx FROM event_outbox AS c WHERE c.tx = ANY(@open::xid8[])
+) AS f
+WHERE f.seq <= @floor::bigint
+  AND NOT (f.seq <= @passed_seq::bigint AND pg_visible_in_snapshot(f.tx, @passed_in::pg_snapshot))
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = f.id AND l.seq = f.seq AND l.tx = f.tx)
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS e WHERE e.id = f.id AND e.seq = f.seq AND e.tx = f.tx);
 
--- LogHighest is the highest seq of all rows and of the copies of those that failed.
+-- LogHighest is the highest seq of all rows and of the copies of those that failed, and of entries.
 -- name: LogHighest :one
-SELECT greatest(coalesce((SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1), 0),
-                coalesce((SELECT f.seq FROM event_outbox_failed AS f WHERE f.dead_at IS NULL ORDER BY f.seq DESC LIMIT 1), 0),
-                coalesce((SELECT d.seq FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL ORDER BY d.seq DESC LIMIT 1), 0))::bigint AS seq;
+SELECT greatest(n.entry, coalesce((SELECT o.seq FROM event_outbox AS o ORDER BY o.seq DESC LIMIT 1), 0))::bigint AS seq, n.entry::bigint AS entry
+FROM (SELECT greatest(coalesce((SELECT l.seq FROM event_outbox_late AS l WHERE l.published_at IS NULL ORDER BY l.seq DESC LIMIT 1), 0),
+                      coalesce((SELECT f.seq FROM event_outbox_failed AS f ORDER BY f.seq DESC LIMIT 1), 0)) AS entry) AS n;
+
+-- LogClash reports whether one of some rows has a number that an entry has for another row.
+-- name: LogClash :one
+SELECT EXISTS (
+    SELECT FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@seqs::bigint[]) AS seq) AS k
+    JOIN event_outbox AS o ON o.id = k.id AND o.seq - k.seq = 0
+    WHERE EXISTS (SELECT FROM event_outbox_late AS l WHERE l.seq = k.seq AND l.published_at IS NULL AND (l.id <> o.id OR l.tx <> o.tx))
+       OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.seq = k.seq AND (f.id <> o.id OR f.tx <> o.tx))
+)::boolean AS clash;
+
+-- Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
+-- migrations.
+-- name: Renumber :one
+SELECT event_outbox_renumber(@name::text, @epoch::bigint, @holder::uuid, @former::bigint, @next::bigint)::text AS outcome;
 
 -- LogPlace reads the place of the sequence of seq. If its file is another one, or it stands
 -- lower than before, new rows have numbers that old ones had.
@@ -65,11 +89,11 @@ WITH lease AS MATERIALIZED (
            @floor::bigint, @system::bigint, @database::bigint, @sequence_file::bigint
     FROM replaced
 ), late AS (
-    INSERT INTO event_outbox_late (id, seq, topic, event_key)
-    SELECT o.id, o.seq, o.topic, o.event_key
+    INSERT INTO event_outbox_late (id, tx, seq, topic, event_key)
+    SELECT o.id, o.tx, o.seq, o.topic, o.event_key
     FROM replaced CROSS JOIN (SELECT unnest(@late_ids::uuid[]) AS id, unnest(@late_seqs::bigint[]) AS seq) AS w
     JOIN event_outbox AS o ON o.id = w.id AND o.seq = w.seq
-    ON CONFLICT (id, seq) DO NOTHING
+    ON CONFLICT (id, seq, tx) DO NOTHING
 ), published AS (
     UPDATE event_outbox_late AS p SET published_at = now()
     FROM replaced
@@ -77,11 +101,11 @@ WITH lease AS MATERIALIZED (
 ), recovered AS (
     DELETE FROM event_outbox_failed AS f USING replaced
     WHERE f.seq = ANY(@settled::bigint[]) AND f.dead_at IS NULL
-    RETURNING f.id, f.seq, f.topic, f.event_key
+    RETURNING f.id, f.tx, f.seq, f.topic, f.event_key
 ), noted AS (
-    INSERT INTO event_outbox_late AS n (id, seq, topic, event_key, published_at)
-    SELECT r.id, r.seq, r.topic, r.event_key, now() FROM recovered AS r
-    ON CONFLICT (id, seq) DO UPDATE SET published_at = excluded.published_at
+    INSERT INTO event_outbox_late AS n (id, tx, seq, topic, event_key, published_at)
+    SELECT r.id, r.tx, r.seq, r.topic, r.event_key, now() FROM recovered AS r
+    ON CONFLICT (id, seq, tx) DO UPDATE SET published_at = excluded.published_at
 ), ticked AS (
     INSERT INTO event_outbox_tick (n, shown, below)
     SELECT @n::bigint, @base::pg_snapshot, pg_snapshot_xmax(@base::pg_snapshot) FROM replaced WHERE @history::boolean
@@ -94,14 +118,15 @@ SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM replaced) A
 -- left alone while a replay of it waits that the leader has not acted on: see settle.sql. It
 -- runs in one transaction with WriteCursor, after it, because that one locks the lease row.
 -- Only a row that fails for the first time is copied: a copy that is gone was deleted by an
--- operator. If the first failure made the row dead, its outcome may be unknown to the leader, which
--- repeats it after an operator has discarded the row: that stays discarded. If the sequence was set back, the number may be that of a former row too, which is
--- published: the last one is meant.
+-- operator. Its row is that of its id in ids, if the leader has read it past the cursor, and else
+-- that of its entry in event_outbox_late: a published row may have the same number. If the first
+-- failure made the row dead, its outcome may be unknown to the leader, which repeats it after an
+-- operator has discarded the row: that stays discarded.
 -- name: CopyFailed :exec
 WITH failure AS MATERIALIZED (
-    SELECT f.seq, f.error, f.retry_count, f.dead,
+    SELECT f.seq, f.id, f.error, f.retry_count, f.dead,
            CASE WHEN NOT f.dead THEN now() + make_interval(secs => f.retry_seconds) END AS next_attempt_at
-    FROM (SELECT unnest(@failed::bigint[]) AS seq, unnest(@errors::text[]) AS error,
+    FROM (SELECT unnest(@failed::bigint[]) AS seq, unnest(@ids::uuid[]) AS id, unnest(@errors::text[]) AS error,
                  unnest(@retry_counts::integer[]) AS retry_count,
                  unnest(@retry_seconds::float8[]) AS retry_seconds, unnest(@dead::boolean[]) AS dead) AS f
     WHERE NOT EXISTS (
@@ -122,11 +147,12 @@ INSERT INTO event_outbox_failed (id, aggregate_id, aggregate_type, event_type, e
                                  headers, partition, retry_count, last_error, next_attempt_at, dead_at)
 SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic,
        o.headers, o.partition, f.retry_count, f.error, f.next_attempt_at, CASE WHEN f.dead THEN now() END
-FROM failure AS f JOIN event_outbox AS o ON o.seq = f.seq
-WHERE o.seq = ANY(@failed::bigint[]) AND f.retry_count = 1
-  AND NOT EXISTS (SELECT FROM event_outbox AS n WHERE n.seq = o.seq AND n.seq = ANY(@failed::bigint[]) AND n.tx > o.tx)
-  AND NOT EXISTS (SELECT FROM event_outbox_late AS e WHERE e.id = o.id AND e.seq = o.seq AND e.discarded)
-ON CONFLICT (id, seq) DO NOTHING;
+FROM failure AS f
+LEFT JOIN event_outbox_late AS w ON w.seq = f.seq AND w.seq = ANY(@failed::bigint[]) AND w.published_at IS NULL
+JOIN event_outbox AS o ON o.id = coalesce(nullif(f.id, '00000000-0000-0000-0000-000000000000'), w.id) AND o.seq - f.seq = 0
+WHERE f.retry_count = 1
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS e WHERE e.id = o.id AND e.seq = o.seq AND e.tx = o.tx AND e.discarded)
+ON CONFLICT (id, seq, tx) DO NOTHING;
 
 -- LogRange reads rows that one snapshot shows over another, in a range of seq. Of what passed_in
 -- shows, the rows up to passed_seq are left out: a former term has passed them.
@@ -171,7 +197,7 @@ SELECT w.seq, w.id, w.aggregate_type, w.aggregate_id, w.event_type, w.topic::tex
 FROM (
     (SELECT l.seq, o.id, o.aggregate_type, o.aggregate_id, o.event_type, o.topic, o.event_key, o.created_at,
             0::integer AS retry_count, o.event_data, o.headers, o.partition
-     FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0
+     FROM event_outbox_late AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0 AND o.tx = l.tx
      WHERE l.published_at IS NULL AND l.seq > @after::bigint AND l.seq <= @up_to::bigint
        AND pg_visible_in_snapshot(o.tx, @visible_in::pg_snapshot)
        AND (sqlc.narg('topic')::text IS NULL OR l.topic = sqlc.narg('topic')::text)
@@ -191,14 +217,6 @@ FROM (
 ) AS w
 ORDER BY w.seq
 LIMIT @max_rows;
-
--- LogKnown lists those of some rows that are in event_outbox_late or event_outbox_failed: what is
--- there says what becomes of them.
--- name: LogKnown :many
-SELECT k.id, k.seq
-FROM (SELECT unnest(@ids::uuid[])::uuid AS id, unnest(@seqs::bigint[])::bigint AS seq) AS k
-WHERE EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = k.id AND l.seq = k.seq OFFSET 0)
-   OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = k.id AND f.seq = k.seq OFFSET 0);
 
 -- LogRows reads rows that were read before, by their ids.
 -- name: LogRows :many
@@ -299,14 +317,14 @@ SELECT ((SELECT count(*) FROM (
        (SELECT count(*) FROM (SELECT FROM event_outbox_failed AS d WHERE d.dead_at IS NOT NULL LIMIT @cap) AS over)::bigint AS dead,
        coalesce((SELECT greatest(0, extract(epoch FROM clock_timestamp() - least(
             coalesce((SELECT o.created_at FROM (
-                SELECT w.id, w.seq, w.topic FROM event_outbox_late AS w WHERE w.published_at IS NULL ORDER BY w.seq LIMIT @cap
-             ) AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0
+                SELECT w.id, w.seq, w.tx, w.topic FROM event_outbox_late AS w WHERE w.published_at IS NULL ORDER BY w.seq LIMIT @cap
+             ) AS l JOIN event_outbox AS o ON o.id = l.id AND o.seq - l.seq = 0 AND o.tx = l.tx
              WHERE NOT (SELECT stopped.all_topics FROM stopped) AND l.topic <> ALL((SELECT stopped.topics FROM stopped)::text[])
              ORDER BY l.seq LIMIT 1),
              (SELECT bo.created_at FROM (
-                SELECT bw.id, bw.seq FROM event_outbox_late AS bw WHERE bw.published_at IS NULL AND NOT (SELECT stopped.all_topics FROM stopped)
+                SELECT bw.id, bw.seq, bw.tx FROM event_outbox_late AS bw WHERE bw.published_at IS NULL AND NOT (SELECT stopped.all_topics FROM stopped)
                 ORDER BY bw.seq OFFSET @cap LIMIT 1
-             ) AS bl JOIN event_outbox AS bo ON bo.id = bl.id AND bo.seq - bl.seq = 0)),
+             ) AS bl JOIN event_outbox AS bo ON bo.id = bl.id AND bo.seq - bl.seq = 0 AND bo.tx = bl.tx)),
             coalesce((SELECT f.created_at FROM (
                 SELECT c.seq, c.topic, c.created_at FROM event_outbox_failed AS c WHERE c.dead_at IS NULL ORDER BY c.seq LIMIT @cap
              ) AS f
@@ -375,9 +393,9 @@ WITH lease AS MATERIALIZED (
     WHERE d.tx < least(pg_snapshot_xmin(@base::pg_snapshot), (SELECT past.below FROM past))
       AND EXISTS (SELECT FROM past)
       AND NOT EXISTS (SELECT FROM event_outbox_late AS w
-                      WHERE w.id = d.id AND w.seq = d.seq
+                      WHERE w.id = d.id AND w.seq = d.seq AND w.tx = d.tx
                         AND (w.published_at IS NULL OR w.published_at >= now() - make_interval(secs => @keep_seconds::float8)))
-      AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = d.id AND f.seq = d.seq)
+      AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = d.id AND f.seq = d.seq AND f.tx = d.tx)
     ORDER BY d.tx
     LIMIT @max_rows
 ), swept AS (
@@ -397,9 +415,9 @@ WITH lease AS MATERIALIZED (
           WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'))
 ), late AS (
     DELETE FROM event_outbox_late AS e USING lease
-    WHERE (e.id, e.seq) IN (SELECT p.id, p.seq FROM event_outbox_late AS p
+    WHERE (e.id, e.seq, e.tx) IN (SELECT p.id, p.seq, p.tx FROM event_outbox_late AS p
                    WHERE p.published_at < now() - make_interval(secs => @keep_seconds::float8)
-                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id AND o.seq = p.seq)
+                     AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = p.id AND o.seq = p.seq AND o.tx = p.tx)
                    LIMIT @max_rows)
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM swept) AS swept;
@@ -412,14 +430,14 @@ WITH lease AS MATERIALIZED (
     WHERE l.name = @name AND l.epoch = @epoch AND l.holder = @holder::uuid
     FOR KEY SHARE
 ), looked AS MATERIALIZED (
-    SELECT w.id, w.seq FROM event_outbox_late AS w
+    SELECT w.id, w.seq, w.tx FROM event_outbox_late AS w
     WHERE w.published_at IS NULL AND w.seq > @after::bigint
     ORDER BY w.seq
     LIMIT @max_rows
 ), gone AS (
     DELETE FROM event_outbox_late AS g USING lease, looked
-    WHERE g.id = looked.id AND g.seq = looked.seq
-      AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id AND o.seq = looked.seq)
+    WHERE g.id = looked.id AND g.seq = looked.seq AND g.tx = looked.tx
+      AND NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.id = looked.id AND o.seq = looked.seq AND o.tx = looked.tx)
     RETURNING g.id
 )
 SELECT (SELECT count(*) FROM lease) AS leases, (SELECT count(*) FROM looked) AS looked, (SELECT count(*) FROM gone) AS gone,

@@ -107,7 +107,7 @@ FROM (
        AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($6::bigint[])) AND o.seq > $7::bigint AND o.event_key = $8::text AND o.topic = $9::text ORDER BY o.seq LIMIT $10)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.created_at, 0::integer AS retry_count FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq, o.id, o.event_type, o.created_at, 0::integer AS retry_count FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL AND o.seq > $7::bigint AND o.event_key = $8::text AND o.topic = $9::text ORDER BY w.seq LIMIT $10)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.created_at, o.retry_count FROM event_outbox_failed AS o
@@ -191,7 +191,7 @@ SELECT count(*) FROM (
        AND (o.seq > $5::bigint OR NOT pg_visible_in_snapshot(o.tx, $6::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($7::bigint[])) AND o.seq > $8::bigint AND o.event_key = $9::text AND o.topic = $10::text ORDER BY o.seq LIMIT $1)
     UNION ALL
-    (SELECT o.seq FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL AND o.seq > $8::bigint AND o.event_key = $9::text AND o.topic = $10::text ORDER BY w.seq LIMIT $1)
     UNION ALL
     (SELECT o.seq FROM event_outbox_failed AS o
@@ -639,11 +639,11 @@ const discardInLog = `-- name: DiscardInLog :one
 WITH discarded AS (
     DELETE FROM event_outbox_failed
     WHERE seq = ANY($1::bigint[]) AND dead_at IS NOT NULL
-    RETURNING seq, id, event_type, topic, event_key
+    RETURNING seq, id, tx, event_type, topic, event_key
 ), noted AS (
-    INSERT INTO event_outbox_late AS n (id, seq, topic, event_key, published_at, discarded)
-    SELECT d.id, d.seq, d.topic, d.event_key, now(), true FROM discarded AS d
-    ON CONFLICT (id, seq) DO UPDATE SET published_at = excluded.published_at, discarded = true
+    INSERT INTO event_outbox_late AS n (id, tx, seq, topic, event_key, published_at, discarded)
+    SELECT d.id, d.tx, d.seq, d.topic, d.event_key, now(), true FROM discarded AS d
+    ON CONFLICT (id, seq, tx) DO UPDATE SET published_at = excluded.published_at, discarded = true
 ), audited AS (
     INSERT INTO event_outbox_audit (actor, action, seq, event_id, event_type, topic, event_key, reason)
     SELECT $2, 'discard', d.seq, d.id, d.event_type, d.topic, d.event_key, $3 FROM discarded AS d ORDER BY d.seq
@@ -875,7 +875,7 @@ FROM (
        AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($6::bigint[])) AND o.topic <> ALL($7::text[]) ORDER BY o.seq LIMIT 1)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, 0::integer AS retry_count, NULL::text AS last_error, NULL::timestamptz AS next_attempt_at, o.created_at FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL AND w.topic <> ALL($7::text[]) ORDER BY w.seq LIMIT 1)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.retry_count, o.last_error, o.next_attempt_at, o.created_at FROM event_outbox_failed AS o
@@ -996,7 +996,7 @@ WHERE o.seq > $1::bigint AND o.seq <= $2::bigint
           AND (pg_visible_in_snapshot(o.tx, $4::pg_snapshot)
                OR o.seq <= $5::bigint AND pg_visible_in_snapshot(o.tx, $6::pg_snapshot)
                OR o.seq IN (SELECT unnest($7::bigint[])))
-          AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = o.id AND w.seq = o.seq AND w.published_at IS NULL))
+          AND NOT EXISTS (SELECT FROM event_outbox_late AS w WHERE w.id = o.id AND w.seq = o.seq AND w.tx = o.tx AND w.published_at IS NULL))
 ORDER BY o.seq
 `
 
@@ -1345,7 +1345,7 @@ FROM (
        AND (o.seq > $5::bigint OR NOT pg_visible_in_snapshot(o.tx, $6::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($7::bigint[])) AND o.seq > $8::bigint AND ($9::text IS NULL OR o.event_type = $9::text) AND ($10::text IS NULL OR o.topic = $10::text) AND ($11::text IS NULL OR o.event_key = $11::text) ORDER BY o.seq LIMIT $12)
     UNION ALL
-    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL AND o.seq > $8::bigint AND ($9::text IS NULL OR o.event_type = $9::text) AND ($10::text IS NULL OR o.topic = $10::text) AND ($11::text IS NULL OR o.event_key = $11::text) ORDER BY w.seq LIMIT $12)
     UNION ALL
     (SELECT o.seq, o.id, o.event_type, o.topic, o.event_key, o.created_at, o.event_data FROM event_outbox_failed AS o
@@ -1447,7 +1447,7 @@ WITH seen AS MATERIALIZED (
        AND (o.seq > $4::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
        AND o.seq NOT IN (SELECT unnest($6::bigint[])) ORDER BY o.seq LIMIT $7)
     UNION ALL
-    (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0
+    (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_late AS w JOIN event_outbox AS o ON o.id = w.id AND o.seq - w.seq = 0 AND o.tx = w.tx
      WHERE w.published_at IS NULL ORDER BY w.seq LIMIT $7)
     UNION ALL
     (SELECT o.seq, o.topic, o.event_type, o.id, coalesce(pg_column_size(o.event_data), 0) + coalesce(pg_column_size(o.headers), 0) AS stored FROM event_outbox_failed AS o

@@ -148,8 +148,8 @@ const copyLate = `-- name: CopyLate :execrows
 INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, seq, topic, headers, partition)
 OVERRIDING SYSTEM VALUE
 SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.seq, o.topic, o.headers, o.partition
-FROM event_outbox_late AS w JOIN event_outbox_before AS o ON o.id = w.id AND o.seq = w.seq
-WHERE w.published_at IS NULL AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = w.id AND f.seq = w.seq)
+FROM event_outbox_late AS w JOIN event_outbox_before AS o ON o.id = w.id AND o.seq = w.seq AND o.tx = w.tx
+WHERE w.published_at IS NULL AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = w.id AND f.seq = w.seq AND f.tx = w.tx)
 LIMIT $1
 `
 
@@ -212,8 +212,8 @@ FROM event_outbox_before AS o
 WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
   AND (o.seq > $3::bigint OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
   AND o.seq NOT IN (SELECT unnest($5::bigint[]))
-  AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.seq = o.seq)
-  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq)
+  AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.seq = o.seq AND l.tx = o.tx)
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx)
 ORDER BY o.seq
 LIMIT $6
 `
@@ -432,13 +432,13 @@ func (q *Queries) NoteDeleted(ctx context.Context) error {
 }
 
 const notePublished = `-- name: NotePublished :exec
-INSERT INTO event_outbox_late (id, seq, topic, event_key, published_at)
-SELECT o.id, o.seq, o.topic, o.event_key, now()
+INSERT INTO event_outbox_late (id, tx, seq, topic, event_key, published_at)
+SELECT o.id, o.tx, o.seq, o.topic, o.event_key, now()
 FROM event_outbox_before AS o
 WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
   AND (o.seq <= $3::bigint AND pg_visible_in_snapshot(o.tx, $4::pg_snapshot) OR o.seq IN (SELECT unnest($5::bigint[])))
-  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq)
-ON CONFLICT (id, seq) DO NOTHING
+  AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx)
+ON CONFLICT (id, seq, tx) DO NOTHING
 `
 
 type NotePublishedParams struct {
@@ -527,30 +527,32 @@ func (q *Queries) Obstacles(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
-const ownCopies = `-- name: OwnCopies :exec
-UPDATE event_outbox_failed AS f SET tx = pg_current_xact_id()
-WHERE f.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(f.tx, pg_current_snapshot())
-`
-
-func (q *Queries) OwnCopies(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, ownCopies)
-	return err
-}
-
-const ownRows = `-- name: OwnRows :execrows
-UPDATE event_outbox AS o SET tx = pg_current_xact_id()
-WHERE o.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(o.tx, pg_current_snapshot())
+const ownRows = `-- name: OwnRows :one
+WITH at AS MATERIALIZED (
+    SELECT pg_current_snapshot() AS now
+), entries AS (
+    UPDATE event_outbox_late AS l SET tx = pg_current_xact_id() FROM at
+    WHERE l.tx >= pg_snapshot_xmin(at.now) AND NOT pg_visible_in_snapshot(l.tx, at.now)
+), copies AS (
+    UPDATE event_outbox_failed AS f SET tx = pg_current_xact_id() FROM at
+    WHERE f.tx >= pg_snapshot_xmin(at.now) AND NOT pg_visible_in_snapshot(f.tx, at.now)
+), changed AS (
+    UPDATE event_outbox AS o SET tx = pg_current_xact_id() FROM at
+    WHERE o.tx >= pg_snapshot_xmin(at.now) AND NOT pg_visible_in_snapshot(o.tx, at.now)
+    RETURNING o.id
+)
+SELECT count(*) FROM changed
 `
 
 // OwnRows gives rows the id of this transaction if they have that of a transaction that has not
 // ended in this cluster, or not begun. The row is there, so the id is of another cluster. Snapshots
-// would hide the row. Ids of transactions that have ended are visible in each later snapshot.
+// would hide the row. Ids of transactions that have ended are visible in each later snapshot. The
+// entries of these rows get it too, in the same statement, so that all go by one snapshot.
 func (q *Queries) OwnRows(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, ownRows)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	row := q.db.QueryRow(ctx, ownRows)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const place = `-- name: Place :one

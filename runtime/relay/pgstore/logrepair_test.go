@@ -1,0 +1,333 @@
+package pgstore_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+)
+
+// drained reads what is not settled, in pages, and settles each page. When a term ends, the next one
+// does the same. It returns the keys of what was read.
+func drained(t *testing.T, pg *services.PG, limit relay.Limit) (read []string) {
+	t.Helper()
+terms:
+	for range 5 {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		snap, err := s.Snapshot(t.Context())
+		for after, more := int64(0), true; more && err == nil; {
+			var page relay.Page
+			if page, err = s.ReadBacklog(t.Context(), snap, after, limit); err != nil {
+				break
+			}
+			read = append(read, keys(page.Rows)...)
+			if len(page.Rows) > 0 {
+				after = page.Rows[len(page.Rows)-1].Seq
+			}
+			if more = page.More; more {
+				after = max(after, page.End)
+			}
+			err = s.Settle(t.Context(), lease, relay.Settlement{Published: seqs(page.Rows)})
+		}
+		switch {
+		case errors.Is(err, relay.ErrLeaseLost):
+			continue terms
+		case err != nil:
+			t.Fatal(err)
+		}
+		if highest, standing := ask[int64](t, pg.Pool, `SELECT max(seq) FROM event_outbox`), ask[int64](t, pg.Pool, `SELECT last_value FROM event_outbox_seq_seq`); standing < highest {
+			t.Errorf("in the end the sequence stands at %d, below %d", standing, highest)
+		}
+		return read
+	}
+	t.Fatal("no term reads all")
+	return nil
+}
+
+func setval(t *testing.T, pg *services.PG, to int64) {
+	t.Helper()
+	exec(t, pg.Pool, `SELECT setval('event_outbox_seq_seq', $1)`, to)
+}
+
+func insertAll(t *testing.T, pg *services.PG, keys ...string) (seqs []int64) {
+	t.Helper()
+	for _, k := range keys {
+		seqs = append(seqs, insert(t, pg.Pool, k))
+	}
+	return seqs
+}
+
+// ends wants the term to be over.
+func ends(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, relay.ErrLeaseLost) {
+		t.Errorf("the store says %v; want that the term is over", err)
+	}
+}
+
+// The sequence is set back while events are not published, in each way that a relay can notice. No
+// event is lost, each is sent after those that were inserted before it, and what waits, failed or is
+// dead keeps its entry.
+func TestLogNumbersComeAgain(t *testing.T) {
+	failed := func(seq int64) relay.Settlement {
+		return relay.Settlement{Failed: []relay.Failure{{Seq: seq, Err: "bad", RetryCount: 1, RetryIn: time.Hour}}}
+	}
+	for name, c := range map[string]struct {
+		play func(t *testing.T, pg *services.PG)
+		want []string
+	}{
+		"between a look at the floor and a snapshot": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b")
+			s, lease, _, rows := begins(t, pg)
+			settle(t, s, lease, rows)
+			setval(t, pg, 10) // numbers of transactions that were rolled back
+			_, err := s.Tidy(t.Context(), lease, 0)
+			must(t, err)
+			setval(t, pg, 2)
+			insertAll(t, pg, "c", "d")
+			_, err = s.Snapshot(t.Context())
+			ends(t, err)
+		}, []string{"c", "d"}},
+		"and the floor is passed again before a term begins": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b", "c", "d")
+			s, lease, snap, rows := begins(t, pg)
+			settle(t, s, lease, rows)
+			_, err := s.Tidy(t.Context(), lease, 0)
+			must(t, err)
+			insertAll(t, pg, "e")
+			settle(t, s, lease, tick(t, s, snap, snapshot(t, s), wide))
+			setval(t, pg, 2)
+			insertAll(t, pg, "f", "g", "h", "i", "j")
+		}, []string{"f", "g", "h", "i", "j"}},
+		"and two rows of one number are in a page": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b", "c")
+			setval(t, pg, 1)
+			insertAll(t, pg, "d", "e", "f")
+		}, []string{"a", "b", "d", "c", "e", "f"}}, // nothing says that the sequence was set back between them
+		"and an earlier row is in the window": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b", "c")
+			s := newLog(t, pg)
+			lead(t, s)
+			snap := snapshot(t, s)
+			backlog(t, s, snap, wide)
+			setval(t, pg, 1)
+			insertAll(t, pg, "d", "e", "f")
+			next := snapshot(t, s)
+			_, err := s.ReadTick(t.Context(), snap, next, 0, wide)
+			ends(t, err)
+		}, []string{"a", "b", "d", "c", "e", "f"}},
+		"and an earlier row is in the window of a cursor that was written": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "x", "a", "b", "c")
+			s, lease, snap, _ := begins(t, pg)
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1}}))
+			setval(t, pg, 1)
+			insertAll(t, pg, "d", "e", "f")
+			next := snapshot(t, s)
+			_, err := s.ReadTick(t.Context(), snap, next, 0, wide)
+			ends(t, err)
+		}, []string{"a", "b", "c", "d", "e", "f"}},
+		"and an earlier row failed": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b")
+			s, lease, snap, _ := begins(t, pg)
+			must(t, s.Settle(t.Context(), lease, failed(2)))
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1}}))
+			setval(t, pg, 1)
+			insertAll(t, pg, "c", "d")
+			next := snapshot(t, s)
+			_, err := s.ReadTick(t.Context(), snap, next, 0, wide)
+			ends(t, err)
+		}, []string{"b", "c", "d"}},
+		"and an earlier row is dead": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b")
+			s, lease, snap, _ := begins(t, pg)
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1}, Failed: []relay.Failure{{Seq: 2, Err: "bad", RetryCount: 1, Dead: true}}}))
+			setval(t, pg, 1)
+			insertAll(t, pg, "c", "d")
+			next := snapshot(t, s)
+			_, err := s.ReadTick(t.Context(), snap, next, 0, wide)
+			ends(t, err)
+		}, []string{"c", "d"}},
+		"and an earlier row was set aside": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "x", "a", "b")
+			s, lease, snap, _ := begins(t, pg)
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1, 3}}))
+			_, err := s.Tidy(t.Context(), lease, 2)
+			must(t, err)
+			setval(t, pg, 1)
+			insertAll(t, pg, "c", "d", "e")
+			next := snapshot(t, s)
+			_, err = s.ReadTick(t.Context(), snap, next, 0, wide)
+			ends(t, err)
+		}, []string{"a", "c", "d", "e"}},
+		"and the same rows are inserted again": {func(t *testing.T, pg *services.PG) {
+			again := func() {
+				for n := range 3 {
+					insertOnce(t, pg, uuid.UUID{15: byte(n + 1)}, string(rune('a'+n)))
+				}
+			}
+			again()
+			s, lease, _, _ := begins(t, pg)
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{3}, Failed: []relay.Failure{
+				{Seq: 1, Err: "bad", RetryCount: 1, Dead: true}, {Seq: 2, Err: "bad", RetryCount: 1, Dead: true},
+			}}))
+			exec(t, pg.Pool, `WITH gone AS (DELETE FROM event_outbox_failed WHERE seq = 1 RETURNING *) INSERT INTO event_outbox_late (id, tx, seq, topic, event_key, published_at, discarded)
+				SELECT id, tx, seq, topic, event_key, now(), true FROM gone`)
+			exec(t, pg.Connect(t.Context()), `TRUNCATE event_outbox RESTART IDENTITY`)
+			again()
+			_, err := s.Snapshot(t.Context())
+			ends(t, err)
+		}, []string{"a", "b", "c"}},
+		"to below events of the cursor's snapshot, and passes some of them again": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "x", "a", "b", "c", "d")
+			s, lease, _, _ := begins(t, pg)
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1}}))
+			insertAll(t, pg, "e", "f", "g") // 6 to 8
+			setval(t, pg, 2)
+			insertAll(t, pg, "h", "i", "j", "k") // 3 to 6
+			_, err := s.Snapshot(t.Context())
+			must(t, err) // it does not know the highest place
+		}, []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"}},
+	} {
+		for _, limit := range []relay.Limit{wide, {Rows: 1, Bytes: 1 << 20}} {
+			t.Run(name, func(t *testing.T) {
+				eachLog(t, func(t *testing.T, pg *services.PG) {
+					c.play(t, pg)
+					if d := cmp.Diff(c.want, drained(t, pg, limit)); d != "" {
+						t.Errorf("in pages of %d rows, the next terms read (-want +got): %s", limit.Rows, d)
+					}
+					if d := cmp.Diff([]string(nil), drained(t, pg, limit)); d != "" {
+						t.Errorf("and then (-want +got): %s", d)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A repair changes only the numbers of new rows, if those of former ones are still theirs alone.
+func TestLogRepairKeepsNumbers(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		exec(t, pg.Pool, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
+			SELECT 'a', 'order', 'order.paid.v1', 'orders', 'old' || n, '{}' FROM generate_series(1, 300) AS n`)
+		s, lease, _, rows := begins(t, pg)
+		var published []int64
+		for i := range rows {
+			if i < 10 || i%7 == 0 {
+				published = append(published, rows[i].Seq)
+			}
+		}
+		failures := []relay.Failure{{Seq: 100, Err: "bad", RetryCount: 1, Dead: true}, {Seq: 300, Err: "bad", RetryCount: 1, RetryIn: time.Hour}}
+		published = slices.DeleteFunc(published, func(seq int64) bool { return seq == 100 || seq == 300 })
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: published, Failed: failures}))
+		setval(t, pg, 5)
+		insertAll(t, pg, "new1", "new2")
+		_, err := s.Snapshot(t.Context())
+		ends(t, err)
+		_, _, _, rows = begins(t, pg)
+		var want []int64
+		for seq := int64(11); seq <= 302; seq++ { // what was settled ahead may be sent again
+			if seq != 100 {
+				want = append(want, seq)
+			}
+		}
+		if d := cmp.Diff(want, seqs(rows)); d != "" {
+			t.Errorf("the next term reads (-want +got): %s", d)
+		}
+	})
+}
+
+// Another session holds a lock on the log, so the numbers cannot be repaired for now. When it is gone,
+// they are.
+func TestLogRepairWaitsForWriters(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		insertAll(t, pg, "a", "b", "c")
+		s, lease, _, rows := begins(t, pg)
+		settle(t, s, lease, rows)
+		setval(t, pg, 1)
+		writer := begin(t, pg)
+		insert(t, writer, "d")
+		for range 2 {
+			_, err := s.Snapshot(t.Context())
+			if err == nil || errors.Is(err, relay.ErrLeaseLost) || !strings.Contains(err.Error(), "is locked") {
+				t.Fatalf("while a writer is open the store says %v", err)
+			}
+		}
+		insert(t, writer, "e")
+		insert(t, writer, "f")
+		must(t, writer.Commit(t.Context())) // the sequence has passed its former place
+		_, err := s.Snapshot(t.Context())
+		ends(t, err)
+		if d := cmp.Diff([]string{"d", "e", "f"}, drained(t, pg, wide)); d != "" {
+			t.Errorf("the next terms read (-want +got): %s", d)
+		}
+	})
+}
+
+// The role may not call the function. The error says what to do, in a term and when one begins.
+func TestLogRepairIsNotAllowed(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		role := pgx.Identifier{relayOf(pg).Name}.Sanitize()
+		insertAll(t, pg, "a", "b", "c")
+		s, lease, _, rows := begins(t, pg)
+		settle(t, s, lease, rows)
+		setval(t, pg, 1)
+		exec(t, pg.Pool, `REVOKE EXECUTE ON FUNCTION event_outbox_renumber FROM `+role)
+		next := newLog(t, pg)
+		_, err := s.Snapshot(t.Context())
+		lead(t, next)
+		_, second := next.Snapshot(t.Context())
+		for _, err := range []error{err, second} {
+			var setup *relay.SetupError
+			if !errors.As(err, &setup) || !strings.Contains(setup.Remedy, "GRANT EXECUTE ON FUNCTION") {
+				t.Errorf("the store says %v", err)
+			}
+		}
+		exec(t, pg.Pool, `GRANT EXECUTE ON FUNCTION event_outbox_renumber TO `+role)
+		must(t, func() error { _, err := next.Snapshot(t.Context()); return err }())
+	})
+}
+
+// What was settled before the sequence was replaced does not count as pending afterwards, and events
+// with entries count once.
+func TestLogStatsAfterARepair(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		insertAll(t, pg, "published", "failed", "late", "published")
+		s, lease, _, _ := begins(t, pg)
+		must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1, 4}, Failed: []relay.Failure{{Seq: 2, Err: "bad", RetryCount: 1, RetryIn: time.Hour}}}))
+		_, err := s.Tidy(t.Context(), lease, 3)
+		must(t, err)
+		exec(t, pg.Pool, `ALTER SEQUENCE event_outbox_seq_seq RESTART`)
+		insertAll(t, pg, "new")
+		s, _, _, _ = begins(t, pg)
+		stats, err := s.Stats(t.Context())
+		must(t, err)
+		if d := cmp.Diff([]int64{3, 1, 5}, []int64{stats.Pending, stats.Held, stats.LastSeq}); d != "" {
+			t.Errorf("pending and held events, and the last number (-want +got): %s", d)
+		}
+	})
+}
+
+// A settlement that was under way when the numbers were repaired is not carried out.
+func TestLogNothingIsSettledByFormerNumbers(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		insertAll(t, pg, "a", "b", "c")
+		s, lease, _, _ := begins(t, pg)
+		setval(t, pg, 1)
+		insertAll(t, pg, "d")
+		_, err := s.Snapshot(t.Context())
+		ends(t, err)
+		ends(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1, 2, 3}}))
+		if d := cmp.Diff([]string{"a", "b", "c", "d"}, drained(t, pg, wide)); d != "" {
+			t.Errorf("the next terms read (-want +got): %s", d)
+		}
+	})
+}
