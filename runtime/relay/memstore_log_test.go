@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/fnv"
@@ -19,13 +20,12 @@ type memLog struct {
 	cursor logcursor.Cursor
 	n      int64               // of the cursor
 	floor  int64               // up to this seq, base shows every row
-	late   map[int64]bool      // rows that were set aside and are not published
-	copied map[int64]bool      // rows that failed, and dead ones
-	known  map[int64]bool      // rows that ever were one of these: the history knows when they were published
+	late   map[*memRow]bool    // rows that were set aside and are not published
+	copied map[*memRow]bool    // rows that failed, and dead ones
+	known  map[*memRow]bool    // rows that ever were one of these: the history knows when they were published
 	file   int                 // of the sequence
 	of     int                 // the file of the sequence that the cursor is about
-	again  map[int64]bool      // published rows that a term may read again, because only the base of its cursor counted
-	apart  map[int64]bool      // rows with entries, of which the cursor need not say that they are settled, for the same reason
+	again  map[*memRow]bool    // published rows that a term may read again, because they have another number
 	unsure func() bool         // whether the store does not learn that it has written
 	delays func(w func()) bool // whether a write takes effect later, after the store has given it up
 
@@ -34,8 +34,8 @@ type memLog struct {
 
 func newMemLog() *memLog {
 	return &memLog{
-		cursor: logcursor.Cursor{Base: "nothing"}, late: map[int64]bool{}, copied: map[int64]bool{}, known: map[int64]bool{},
-		again: map[int64]bool{}, apart: map[int64]bool{},
+		cursor: logcursor.Cursor{Base: "nothing"}, late: map[*memRow]bool{}, copied: map[*memRow]bool{}, known: map[*memRow]bool{},
+		again: map[*memRow]bool{},
 	}
 }
 
@@ -44,13 +44,16 @@ func newMemLog() *memLog {
 type memLogStore struct {
 	*memStore
 
-	lease  Lease
-	n      int64             // of the last write that was tried
-	floor  int64             // of the term: reads begin above it
-	file   int               // of the sequence, when the term began
-	w      *logcursor.Window // of the term; nil: not read yet
-	unsure bool              // whether a settlement was recorded is not known
-	acked  []int64           // published rows since the last write that is known to have taken effect
+	lease    Lease
+	n        int64             // of the last write that was tried
+	floor    int64             // of the term: reads begin above it
+	file     int               // of the sequence, when the term began
+	standing int64             // the highest place of it that was read
+	doubtful bool              // numbers were used twice, and are to be repaired
+	over     bool              // they were
+	w        *logcursor.Window // of the term; nil: not read yet
+	unsure   bool              // whether a settlement was recorded is not known
+	acked    []*memRow         // published rows since the last write that is known to have taken effect
 }
 
 const (
@@ -65,39 +68,144 @@ var errMemUnsure = errors.New("the connection broke, and the settlement was reco
 // Observe implements Store.
 func (s *memLogStore) Observe(ctx context.Context) (LeaseState, error) {
 	if s.off("the cursor is read after the take-over") {
-		s.readCursor()
+		_ = s.readCursor()
 	}
 	return s.memStore.Observe(ctx)
 }
 
-// readCursor reads the cursor. If the sequence was set back, its numbers come again.
-func (s *memLogStore) readCursor() {
-	c, floor := s.log.cursor, s.log.floor
-	highest := max(c.Seq, floor)
+// readCursor reads the cursor. If the sequence was set back, numbers are repaired before.
+func (s *memLogStore) readCursor() error {
+	c := &s.log.cursor
+	highest := max(c.Seq, s.log.floor)
 	if n := len(c.Ahead); n > 0 {
 		highest = max(highest, c.Ahead[n-1])
 	}
-	below := slices.ContainsFunc(s.rows, func(r *memRow) bool {
-		return s.committed(r) && r.stamp >= s.at(c.Base).xmax && r.Seq <= floor
-	})
-	if (s.lastSeq < highest || below || s.log.of != s.log.file) && !s.off("numbers that come again count only by the base of the cursor") {
-		c, floor = logcursor.Cursor{Base: c.Base}, 0
-		s.distrust()
-	}
-	s.w, s.floor, s.file = logcursor.New(c), floor, s.log.file
-}
-
-// distrust notes which rows only the base of the cursor speaks for.
-func (s *memLogStore) distrust() {
+	below := false
 	for _, r := range s.rows {
-		switch {
-		case !s.committed(r) || s.visible(r, s.at(s.log.cursor.Base)):
-		case s.log.known[r.Seq]:
-			s.log.apart[r.Seq] = true
-		case r.published:
-			s.log.again[r.Seq] = true
+		if s.committed(r) && !r.dropped {
+			highest = max(highest, r.Seq)
+			below = below || r.Seq <= s.log.floor && !s.visible(r, s.at(c.Base)) && !s.decided(r)
 		}
 	}
+	if (s.lastSeq < highest || below || s.log.of != s.log.file) && !s.off(repairs) {
+		if err := s.renumber(s.log.n + 1); err != nil {
+			return err
+		}
+	}
+	s.w, s.floor, s.file, s.standing, s.n = logcursor.New(s.log.cursor), s.log.floor, s.log.file, s.lastSeq, s.log.n
+	return nil
+}
+
+const repairs = "rows whose numbers come again get other ones"
+
+var errMemLocked = errors.New("a writer is open")
+
+// decided reports whether the place of the cursor or an entry says what becomes of a row.
+func (s *memStore) decided(r *memRow) bool {
+	c := &s.log.cursor
+	return s.log.known[r] || c.Shown != "" && r.Seq <= c.Seq && s.visible(r, s.at(c.Shown))
+}
+
+// renumber is the function event_outbox_renumber of package migrations.
+func (s *memLogStore) renumber(n int64) error {
+	if len(s.low.writers) > 0 {
+		return errMemLocked
+	}
+	c := &s.log.cursor
+	standing, early := s.lastSeq, int64(0)
+	var decided, earlier, later []*memRow
+	for _, r := range s.rows {
+		if !s.committed(r) || r.dropped {
+			continue
+		}
+		s.lastSeq = max(s.lastSeq, r.Seq)
+		if r.Seq > standing && !s.visible(r, s.at(c.Base)) {
+			early = max(early, r.stamp)
+		}
+	}
+	highest := s.lastSeq
+	entries := map[int64]bool{}
+	numbers := map[int64]int{}
+	for _, r := range s.rows {
+		if s.log.late[r] || s.log.copied[r] {
+			entries[r.Seq] = true
+		}
+		switch {
+		case !s.committed(r) || r.dropped || s.visible(r, s.at(c.Base)):
+			continue
+		case s.decided(r):
+			decided = append(decided, r)
+		case c.Shown != "" && s.visible(r, s.at(c.Shown)) || r.Seq > standing || r.stamp <= early:
+			earlier = append(earlier, r)
+		default:
+			later = append(later, r)
+			continue
+		}
+		numbers[r.Seq]++
+	}
+	for _, rows := range [][]*memRow{earlier, later} {
+		slices.SortFunc(rows, func(a, b *memRow) int { return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.stamp, b.stamp)) })
+	}
+	keep := slices.IndexFunc(earlier, func(r *memRow) bool { return entries[r.Seq] || numbers[r.Seq] > 1 })
+	if keep < 0 {
+		keep = len(earlier)
+	}
+	place := highest
+	if keep > 0 {
+		place = earlier[0].Seq - 1
+	}
+	var ahead []int64
+	for _, r := range decided {
+		if r.Seq > place && !slices.Contains(ahead, r.Seq) {
+			ahead = append(ahead, r.Seq)
+		}
+	}
+	for i, r := range slices.Concat(earlier, later) {
+		if r.published {
+			s.log.again[r] = true
+		}
+		if i >= keep {
+			s.lastSeq++
+			r.Seq = s.lastSeq
+			s.bySeq[r.Seq] = r
+		}
+	}
+	slices.SortStableFunc(s.rows, func(a, b *memRow) int { return int(a.Seq - b.Seq) })
+	shown, _ := s.memStore.Snapshot(nil) //nolint:staticcheck // not used
+	s.log.cursor = logcursor.Cursor{Base: c.Base, Shown: string(shown), Seq: place, Ahead: ahead}
+	s.log.n, s.log.floor, s.log.of = n, place, s.log.file
+	return nil
+}
+
+// repaired repairs the numbers if that is due. Then the term is over.
+func (s *memLogStore) repaired(doubtful bool) error {
+	if s.doubtful = (s.doubtful || doubtful) && !s.off(repairs); !s.doubtful || !s.allows(s.lease) {
+		return nil
+	}
+	if !s.over {
+		s.n++
+		if err := s.renumber(s.n); err != nil {
+			return err
+		}
+	}
+	s.over = true
+	return ErrLeaseLost
+}
+
+// clashes reports whether a row has the number of another one that has an entry, or whether two of
+// the rows have the same number.
+func (s *memLogStore) clashes(rows []*memRow) bool {
+	for i, r := range rows {
+		if i > 0 && rows[i-1].Seq == r.Seq {
+			return true
+		}
+		for _, e := range s.rows {
+			if e != r && e.Seq == r.Seq && (s.log.late[e] || s.log.copied[e] && !e.published) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // TakeOver implements Store.
@@ -106,18 +214,21 @@ func (s *memLogStore) TakeOver(ctx context.Context, seen LeaseState, holder uuid
 	if err == nil && !s.off("the cursor is read after the take-over") {
 		s.w = nil
 	}
-	s.lease, s.unsure, s.n, s.acked = l, false, s.log.n, nil
+	s.lease, s.unsure, s.n, s.acked, s.doubtful, s.over = l, false, s.log.n, nil, false, false
 	return l, err
 }
 
 // Snapshot implements Store.
 func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 	if s.w == nil {
-		s.readCursor()
+		if err := s.readCursor(); err != nil {
+			return "", err
+		}
 	}
-	if s.file != s.log.file {
-		return "", ErrLeaseLost
+	if err := s.repaired(s.file != s.log.file || s.lastSeq < s.standing); err != nil {
+		return "", err
 	}
+	s.standing = s.lastSeq
 	if first := s.w.First(); first != "" && !s.off("the first snapshot is given until the backlog is read") {
 		return Snapshot(first), nil
 	}
@@ -163,17 +274,24 @@ func (s *memLogStore) unread(r *memRow) bool {
 	return !s.visible(r, s.at(shown)) && !s.off("a place in a tick belongs to its snapshot")
 }
 
+// belowFloor reports whether a row of the last tick has a number up to the floor.
+func (s *memLogStore) belowFloor() bool {
+	to, _, _ := s.w.Unread()
+	return slices.ContainsFunc(s.rows, func(r *memRow) bool {
+		return !r.dropped && s.committed(r) && r.Seq <= s.floor && s.inTick(r, s.w.From(), to)
+	})
+}
+
 // waits reports whether a row is read although the cursor has passed it.
 func (s *memStore) waitsInLog(r *memRow) bool {
-	return s.log.late[r.Seq] && !r.dropped || s.log.copied[r.Seq] && !r.dead && !r.gone
+	return s.log.late[r] && !r.dropped || s.log.copied[r] && !r.dead && !r.gone
 }
 
 // noted is what the window notes about rows of the last tick.
 func (s *memLogStore) noted(rows []*memRow) []logcursor.Row {
-	known := s.w.Backlog() && !s.off("rows with entries are known whatever the cursor says")
 	out := make([]logcursor.Row, len(rows))
 	for i, r := range rows {
-		out[i] = logcursor.Row{Seq: r.Seq, Topic: r.Topic, Key: memKey(r.Key), Known: known && s.log.known[r.Seq]}
+		out[i] = logcursor.Row{Seq: r.Seq, ID: r.ID, Topic: r.Topic, Key: memKey(r.Key)}
 	}
 	return out
 }
@@ -189,7 +307,7 @@ func memKey(key *string) uint64 {
 // returns reports rows that were recorded as published, or are dead.
 func (s *memLogStore) returns(rows []Row) {
 	for i := range rows {
-		if r := s.bySeq[rows[i].Seq]; (r.published && !s.log.again[r.Seq] || r.dead) && s.holds(s.lease) && s.log.onAgain != nil {
+		if r := s.byID[rows[i].ID]; (r.published && !s.log.again[r] || r.dead) && s.holds(s.lease) && s.log.onAgain != nil {
 			s.log.onAgain(r)
 		}
 	}
@@ -222,8 +340,17 @@ func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waitin
 			rows = append(rows, r)
 		}
 	}
+	for _, r := range rows {
+		if s.unread(r) {
+			ofTick = append(ofTick, r)
+		}
+	}
+	if err := s.repaired(s.clashes(ofTick) || !waiting && s.belowFloor()); err != nil {
+		return Page{}, err
+	}
+	ofTick = nil
 	page, more := s.cut(rows, limit)
-	end := s.lastSeq
+	end := max(s.lastSeq, s.standing)
 	if more {
 		end = page[len(page)-1].Seq
 	}
@@ -232,7 +359,13 @@ func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waitin
 			ofTick = append(ofTick, r)
 		}
 	}
-	unsettled := s.w.Note(after, s.noted(ofTick), end, more)
+	unsettled, err := s.w.Note(after, s.noted(ofTick), end, more)
+	if lost := s.repaired(err != nil); lost != nil {
+		return Page{}, lost
+	}
+	if err != nil {
+		return Page{}, err
+	}
 	p := Page{InsertLSN: strconv.FormatInt(sn.wal, 10), More: more}
 	if more {
 		p.End = end
@@ -316,7 +449,13 @@ func (s *memLogStore) ReadAgain(_ context.Context, sn Snapshot, sel Selection, a
 			peeked = append(peeked, r)
 		}
 	}
-	unsettled := s.w.Peek(s.noted(peeked))
+	unsettled, err := s.w.Peek(s.noted(peeked))
+	if lost := s.repaired(err != nil || s.clashes(peeked)); lost != nil {
+		return Page{}, lost
+	}
+	if err != nil {
+		return Page{}, err
+	}
 	p := Page{InsertLSN: strconv.FormatInt(s.snapshots[sn].wal, 10), More: more}
 	if more {
 		p.End = page[len(page)-1].Seq
@@ -336,7 +475,7 @@ func (s *memLogStore) ReadEdited(_ context.Context, sn, edits Snapshot, after, u
 	p := Page{InsertLSN: strconv.FormatInt(s.snapshots[sn].wal, 10)}
 	var rows []*memRow
 	for _, r := range s.rows {
-		if r.Seq > after && r.Seq <= upTo && s.log.copied[r.Seq] && !r.dead && !r.gone && s.visible(r, s.snapshots[sn]) && (r.edit < edited.xmax && !slices.Contains(edited.open, r.edit)) {
+		if r.Seq > after && r.Seq <= upTo && s.log.copied[r] && !r.dead && !r.gone && s.visible(r, s.snapshots[sn]) && (r.edit < edited.xmax && !slices.Contains(edited.open, r.edit)) {
 			rows = append(rows, r)
 		}
 	}
@@ -364,22 +503,36 @@ type memWrite struct {
 	n, floor  int64
 	file      int
 	p         logcursor.Position
-	rest      []int64 // published rows that are in the window no more
-	published []int64 // with those of writes of which the outcome is not known
+	rest      []int64   // published rows that are in the window no more
+	published []*memRow // the others, with those of writes of which the outcome is not known
+	failed    []*memRow // those of the window, in the order of the settlement
 	st        Settlement
 }
 
 // write writes the cursor with the outcomes of rows.
 func (s *memLogStore) write(l Lease, st Settlement) error {
 	if s.w == nil { // a rule about the lease is off
-		s.readCursor()
+		_ = s.readCursor()
+	}
+	if s.over {
+		return ErrLeaseLost
 	}
 	var failed []int64
+	var rows []*memRow
 	for _, f := range st.Failed {
 		failed = append(failed, f.Seq)
+		id, _ := s.w.ID(f.Seq)
+		rows = append(rows, s.byID[id])
+	}
+	if len(st.Published)+len(failed) > 0 && !s.off("the number of a settlement that may come again is not given to another row") {
+		s.w.Asked(slices.Concat(st.Published, failed))
+	}
+	for _, seq := range st.Published {
+		if id, is := s.w.ID(seq); is {
+			s.acked = append(s.acked, s.byID[id])
+		}
 	}
 	rest, _ := s.w.Settle(st.Published)
-	s.acked = append(s.acked, st.Published...)
 	_, undo := s.w.Settle(failed)
 	p := s.w.Position()
 	if s.off("the cursor stops at a row that is not settled") && len(st.Published) > 0 {
@@ -389,7 +542,7 @@ func (s *memLogStore) write(l Lease, st Settlement) error {
 		p.Shown, p.Seq = "", 0
 	}
 	s.n++
-	w := memWrite{l, s.n, s.floor, s.file, p, rest, slices.Clone(s.acked), st}
+	w := memWrite{l, s.n, s.floor, s.file, p, rest, slices.Clone(s.acked), rows, st}
 	fails := len(st.Failed) > 0
 	switch {
 	case s.log.delays(func() { s.apply(w) }), s.apply(w) && fails && s.log.unsure():
@@ -420,33 +573,42 @@ func (s *memLogStore) apply(w memWrite) bool {
 	if s.off("what is settled ahead belongs to the cursor") {
 		s.log.cursor.Ahead = nil
 	}
-	for _, r := range p.Late {
-		if !s.off("a row that waits is noted when the cursor passes it") {
-			s.log.late[r.Seq], s.log.known[r.Seq] = true, true
+	for _, l := range p.Late {
+		if r := s.byID[l.ID]; !s.off("a row that waits is noted when the cursor passes it") {
+			s.log.late[r], s.log.known[r] = true, true
 		}
 	}
+	published := w.published
 	for _, seq := range w.rest {
-		delete(s.log.late, seq)
-		if !s.bySeq[seq].dead {
-			delete(s.log.copied, seq)
+		for _, r := range s.rows {
+			if r.Seq == seq && (s.log.late[r] || s.log.copied[r] && !r.dead) {
+				published = append(published, r)
+				delete(s.log.late, r)
+				delete(s.log.copied, r)
+			}
 		}
 	}
-	for _, seq := range w.published {
-		r := s.bySeq[seq]
-		if !r.dead && !s.log.late[seq] && !s.log.copied[seq] { // else the entry in the database waits for the repetition
+	for _, r := range published {
+		if !r.dead && !s.log.late[r] && !s.log.copied[r] { // else the entry in the database waits for the repetition
 			r.published, r.publishedAt = true, s.now()
-			delete(s.log.again, seq)
+			delete(s.log.again, r)
 		}
 	}
-	for _, f := range st.Failed {
-		r := s.bySeq[f.Seq]
-		if r.published || s.replayed(f.Seq, st.Decided) {
+	for i, f := range st.Failed {
+		r := w.failed[i]
+		for _, e := range s.rows {
+			if r == nil && e.Seq == f.Seq && (s.log.late[e] || s.log.copied[e]) {
+				r = e
+			}
+		}
+		if r == nil || r.published && !s.log.again[r] || s.replayed(f.Seq, st.Decided) {
 			continue
 		}
-		delete(s.log.late, f.Seq)
+		delete(s.log.late, r)
 		if !s.off("a row that failed is copied when the cursor passes it") {
-			s.log.copied[f.Seq], s.log.known[f.Seq] = true, true
+			s.log.copied[r], s.log.known[r] = true, true
 		}
+		r.published = false
 		r.RetryCount, r.lastErr = f.RetryCount, f.Err
 		r.nextAttempt = s.now() + f.RetryIn
 		if f.Dead {
@@ -525,7 +687,7 @@ func (s *memLogStore) mayDrop(r *memRow, keep time.Duration) bool {
 	case !s.visible(r, s.at(s.log.cursor.Base)) && !s.off("a partition is dropped when the base shows all of it"):
 		return false
 	}
-	return !s.log.late[r.Seq] || s.off("a partition with rows that were set aside is not dropped")
+	return !s.log.late[r] || s.off("a partition with rows that were set aside is not dropped")
 }
 
 // behind reports whether the cursor says that a row is settled.

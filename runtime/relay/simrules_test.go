@@ -200,8 +200,8 @@ var otherRules = []simRule{
 	{"open transactions are part of a cursor's snapshot", simOptions{inLog: true}, "lost or reordered"},
 	{"a partition is dropped when the base shows all of it", simOptions{inLog: true}, "lost"},
 	{"a partition with rows that were set aside is not dropped", simOptions{inLog: true}, "lost"},
-	{"numbers that come again count only by the base of the cursor", simOptions{inLog: true, table: cameAgain}, "lost"},
-	{"rows with entries are known whatever the cursor says", simOptions{inLog: true, replaces: true}, "repeated"},
+	{repairs, simOptions{inLog: true, replaces: true}, "lost or reordered or repeated"},
+	{"the number of a settlement that may come again is not given to another row", simOptions{inLog: true, replaces: true}, "lost"},
 
 	// Settling.
 	{"a dead row is read no more", simOptions{}, "counted or lost or reordered"},

@@ -76,7 +76,7 @@ func (s *sim) watchLog() {
 		s.violate("repeated", "row %d was recorded as published %v, or is dead %v, and is read again", r.Seq, r.published, r.dead)
 	}
 	s.store.onDrop = func(r *memRow) {
-		if !r.published && !s.store.log.copied[r.Seq] {
+		if !r.published && !s.store.log.copied[r] {
 			s.violate("lost", "row %d was dropped and is not settled", r.Seq)
 		}
 	}
@@ -85,13 +85,13 @@ func (s *sim) watchLog() {
 // checkLog compares what the cursor says with what was recorded.
 func (s *sim) checkLog() {
 	for _, r := range s.store.rows {
-		behind, late, copied := s.store.behind(r), s.store.log.late[r.Seq], s.store.log.copied[r.Seq]
+		behind, late, copied := s.store.behind(r), s.store.log.late[r], s.store.log.copied[r]
 		switch {
 		case !s.store.committed(r):
-		case s.store.log.again[r.Seq], s.store.log.apart[r.Seq] && !late && !copied:
+		case s.store.log.again[r]:
 		case r.published && !r.everDead && (!behind || late || copied):
 			s.violate("repeated", "row %d was recorded as published, and a new leader would send it again: %+v", r.Seq, s.store.log.cursor)
-		case copied && late || (copied || late) && !behind && !s.store.log.apart[r.Seq]:
+		case copied && late || (copied || late) && !behind:
 			s.violate("repeated", "row %d is in two places, behind %v, late %v, copied %v: %+v", r.Seq, behind, late, copied, s.store.log.cursor)
 		}
 	}
@@ -290,7 +290,7 @@ func (c *simClient) checkBuffered() {
 // outdated reports whether a batch has a record whose event is too old.
 func (s *sim) outdated(b *simBatch) bool {
 	for i := range b.records {
-		if s.now-s.store.bySeq[b.records[i].Seq].created > simOldRecord {
+		if s.now-s.store.byID[b.records[i].EventID].created > simOldRecord {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -78,6 +79,9 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 	}
 	if aside != nil {
 		aside(lt.w)
+	}
+	if aside == nil {
+		lt.w.Asked(slices.Concat(settlement.Published, failed))
 	}
 	settled, _ := lt.w.Settle(settlement.Published)
 	ids := lt.idsOf(settlement.Failed)

@@ -48,6 +48,9 @@ type Window struct {
 	ahead map[int64]struct{}
 	// peeked has the ids of rows that were read out of their turn and are not settled.
 	peeked map[int64][16]byte
+	// asked has the ids of the rows of the last settlement, as far as they are known. If its outcome
+	// is unknown it comes again, and must not be taken for one of other rows.
+	asked map[int64][16]byte
 	// late are rows that were set aside, and whose entries are not confirmed.
 	late []Row
 }
@@ -210,6 +213,9 @@ func (w *Window) twice(rows []Row) bool {
 		if id, peeked := w.peeked[seq]; peeked && id != rows[i].ID {
 			return true
 		}
+		if id, asked := w.asked[seq]; asked && id != rows[i].ID && seq > w.last.readTo {
+			return true
+		}
 	}
 	return false
 }
@@ -282,6 +288,19 @@ func (w *Window) Unsettled(topic string, keys map[uint64]struct{}, after, upTo i
 	}
 	slices.SortFunc(rows, bySeq)
 	return rows
+}
+
+// Asked records which rows the next calls of Settle are about: all of one settlement.
+func (w *Window) Asked(seqs []int64) {
+	asked := make(map[int64][16]byte, len(seqs))
+	for _, seq := range seqs {
+		id, is := w.ID(seq)
+		if !is {
+			id = w.asked[seq]
+		}
+		asked[seq] = id
+	}
+	w.asked = asked
 }
 
 // Settle records that rows are settled, or that copies of them were made. It returns those
