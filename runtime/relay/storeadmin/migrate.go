@@ -219,7 +219,7 @@ func (m *move) prepare() error {
 			strings.Join(obstacles, ", "))
 	}
 	if is.IsLog { // look before writers wait
-		_, err = m.cursor()
+		_, _, err = m.cursor()
 	}
 	return err
 }
@@ -248,28 +248,46 @@ func (m *move) slow(cause error) error {
 	return err
 }
 
-// cursor reads up to where the events of a log are published. If it cannot know the numbers of
-// the sequence, it begins with the last complete tick, as a relay does.
-func (m *move) cursor() (storedb.CopyUnpassedParams, error) {
-	var p storedb.CopyUnpassedParams
+// passed reads up to where the events of a log are published. If numbers may come again, events get
+// other ones before, as a relay does it.
+func (m *move) passed() (storedb.CopyUnpassedParams, error) {
+	p, renumber, err := m.cursor()
+	if err != nil || renumber < 0 {
+		return p, err
+	}
+	outcome, err := m.q.Renumber(m.ctx, storedb.RenumberParams{Former: renumber, Following: renumber + 1})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return p, nil
+	case err != nil:
+		return p, fmt.Errorf("storeadmin: give events other numbers, because the sequence of seq was set back: %w", err)
+	}
+	if p, renumber, err = m.cursor(); err == nil && renumber >= 0 {
+		err = fmt.Errorf("storeadmin: the sequence of seq was set back, and events could not get other numbers: %s", outcome)
+	}
+	return p, err
+}
+
+// cursor reads the cursor of a log. renumber is its number if numbers may come again, else -1.
+func (m *move) cursor() (p storedb.CopyUnpassedParams, renumber int64, err error) {
 	c, err := m.q.ReadCursor(m.ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return p, fmt.Errorf("%w: event_outbox_cursor has no row: %s", ErrForeign, adoptFirst)
+		return p, -1, fmt.Errorf("%w: event_outbox_cursor has no row: %s", ErrForeign, adoptFirst)
 	}
 	if err != nil {
-		return p, fmt.Errorf("storeadmin: read the cursor: %w", err)
+		return p, -1, fmt.Errorf("storeadmin: read the cursor: %w", err)
 	}
 	here, err := m.q.Place(m.ctx)
 	if err != nil {
-		return p, fmt.Errorf("storeadmin: look at the database: %w", err)
+		return p, -1, fmt.Errorf("storeadmin: look at the database: %w", err)
 	}
 	belongs := c.System != 0
 	if belongs && (c.System != here.System || c.Database != here.Database) || here.NextTx < c.BaseTx {
-		return p, fmt.Errorf("%w: a dump was restored, or the server was upgraded: %s", ErrForeign, adoptFirst)
+		return p, -1, fmt.Errorf("%w: a dump was restored, or the server was upgraded: %s", ErrForeign, adoptFirst)
 	}
 	ahead, err := logcursor.Decode(c.Ahead)
 	if err != nil {
-		return p, fmt.Errorf("storeadmin: event_outbox_cursor.ahead: %w", err)
+		return p, -1, fmt.Errorf("storeadmin: event_outbox_cursor.ahead: %w", err)
 	}
 	last := max(c.Seq, c.Floor)
 	if len(ahead) > 0 {
@@ -277,17 +295,17 @@ func (m *move) cursor() (storedb.CopyUnpassedParams, error) {
 	}
 	p = storedb.CopyUnpassedParams{Base: c.Base, Shown: c.Base, Ahead: []int64{}}
 	if belongs && c.SequenceFile != here.SequenceFile || here.Standing < last {
-		return p, nil
+		return p, c.N, nil
 	}
-	below, err := m.q.HasRowBelow(m.ctx, storedb.HasRowBelowParams{Base: c.Base, Floor: c.Floor})
+	below, err := m.q.HasRowBelow(m.ctx, storedb.HasRowBelowParams{Base: c.Base, Floor: c.Floor, Shown: c.Shown, Seq: c.Seq})
 	if err != nil {
-		return p, fmt.Errorf("storeadmin: look for rows below the floor: %w", err)
+		return p, -1, fmt.Errorf("storeadmin: look for rows below the floor: %w", err)
 	}
 	if below {
-		return p, nil
+		return p, c.N, nil
 	}
 	p.Floor, p.Shown, p.Seq, p.Ahead = c.Floor, c.Shown, c.Seq, append(p.Ahead, ahead...)
-	return p, nil
+	return p, -1, nil
 }
 
 const adoptFirst = "say with `outboxrelay store adopt` from where to send again, and then move"
@@ -297,15 +315,16 @@ func (m *move) run() error {
 	if err := m.hurry(); err != nil {
 		return err
 	}
+	var passed storedb.CopyUnpassedParams
+	if m.to == migrations.StoreTable {
+		var err error
+		if passed, err = m.passed(); err != nil {
+			return err
+		}
+	}
 	sequence, err := m.q.Sequence(m.ctx)
 	if err != nil {
 		return fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
-	}
-	var passed storedb.CopyUnpassedParams
-	if m.to == migrations.StoreTable {
-		if passed, err = m.cursor(); err != nil {
-			return err
-		}
 	}
 	steps := []struct {
 		what string

@@ -62,17 +62,25 @@ SELECT (SELECT system_identifier FROM pg_control_system())::bigint AS system,
        coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS standing,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_tx;
 
--- HasRowBelow reports whether there is a row that base does not show and whose number is not above
--- the floor: the sequence was set back and has passed the floor again.
+-- HasRowBelow reports whether there is a row that is not settled, has no entry, and whose number is
+-- not above the floor: the sequence was set back and has passed the floor again.
 -- name: HasRowBelow :one
 SELECT EXISTS (
     SELECT FROM (
-        SELECT o.seq FROM event_outbox AS o
+        SELECT o.id, o.seq, o.tx FROM event_outbox AS o
         WHERE o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
         OFFSET 0
     ) AS n
-    WHERE n.seq <= @floor::bigint
+    WHERE n.seq <= @floor::bigint AND NOT (n.seq <= @seq::bigint AND pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
+      AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = n.id AND l.seq = n.seq AND l.tx = n.tx)
+      AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = n.id AND f.seq = n.seq AND f.tx = n.tx)
 )::boolean AS below;
+
+-- Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
+-- migrations. A log without a lease was never read.
+-- name: Renumber :one
+SELECT event_outbox_renumber(l.name, l.epoch, l.holder, @former::bigint, @following::bigint)::text AS outcome
+FROM event_outbox_lease AS l ORDER BY l.name LIMIT 1;
 
 -- ContinueSequence lets seq continue after the last one.
 -- name: ContinueSequence :one
@@ -174,8 +182,7 @@ ORDER BY c.n DESC
 LIMIT 1;
 
 -- CopyUnpassed copies the rows that the cursor has not passed into a table, CopyLate those that
--- waited when it passed them, and CopyCopies those that failed. Without a valid place in the
--- tick, a row that failed or waited may look as if it was not passed. A log may have an id more
+-- waited when it passed them, and CopyCopies those that failed. A log may have an id more
 -- than once: the row of a copy may be gone and its id inserted again. A table has it once, so a copy
 -- is left out if the new event_outbox has a row of its id already.
 -- name: CopyUnpassed :execrows

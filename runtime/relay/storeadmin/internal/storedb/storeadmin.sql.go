@@ -228,8 +228,7 @@ type CopyUnpassedParams struct {
 }
 
 // CopyUnpassed copies the rows that the cursor has not passed into a table, CopyLate those that
-// waited when it passed them, and CopyCopies those that failed. Without a valid place in the
-// tick, a row that failed or waited may look as if it was not passed. A log may have an id more
+// waited when it passed them, and CopyCopies those that failed. A log may have an id more
 // than once: the row of a copy may be gone and its id inserted again. A table has it once, so a copy
 // is left out if the new event_outbox has a row of its id already.
 func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int64, error) {
@@ -380,23 +379,32 @@ func (q *Queries) ForgetTimes(ctx context.Context) error {
 const hasRowBelow = `-- name: HasRowBelow :one
 SELECT EXISTS (
     SELECT FROM (
-        SELECT o.seq FROM event_outbox AS o
+        SELECT o.id, o.seq, o.tx FROM event_outbox AS o
         WHERE o.tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $1::pg_snapshot)
         OFFSET 0
     ) AS n
-    WHERE n.seq <= $2::bigint
+    WHERE n.seq <= $2::bigint AND NOT (n.seq <= $3::bigint AND pg_visible_in_snapshot(n.tx, $4::pg_snapshot))
+      AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = n.id AND l.seq = n.seq AND l.tx = n.tx)
+      AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = n.id AND f.seq = n.seq AND f.tx = n.tx)
 )::boolean AS below
 `
 
 type HasRowBelowParams struct {
 	Base  string
 	Floor int64
+	Seq   int64
+	Shown string
 }
 
-// HasRowBelow reports whether there is a row that base does not show and whose number is not above
-// the floor: the sequence was set back and has passed the floor again.
+// HasRowBelow reports whether there is a row that is not settled, has no entry, and whose number is
+// not above the floor: the sequence was set back and has passed the floor again.
 func (q *Queries) HasRowBelow(ctx context.Context, arg HasRowBelowParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasRowBelow, arg.Base, arg.Floor)
+	row := q.db.QueryRow(ctx, hasRowBelow,
+		arg.Base,
+		arg.Floor,
+		arg.Seq,
+		arg.Shown,
+	)
 	var below bool
 	err := row.Scan(&below)
 	return below, err
@@ -622,6 +630,25 @@ func (q *Queries) ReadCursor(ctx context.Context) (ReadCursorRow, error) {
 		&i.BaseTx,
 	)
 	return i, err
+}
+
+const renumber = `-- name: Renumber :one
+SELECT event_outbox_renumber(l.name, l.epoch, l.holder, $1::bigint, $2::bigint)::text AS outcome
+FROM event_outbox_lease AS l ORDER BY l.name LIMIT 1
+`
+
+type RenumberParams struct {
+	Former    int64
+	Following int64
+}
+
+// Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
+// migrations. A log without a lease was never read.
+func (q *Queries) Renumber(ctx context.Context, arg RenumberParams) (string, error) {
+	row := q.db.QueryRow(ctx, renumber, arg.Former, arg.Following)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
 }
 
 const searchBelow = `-- name: SearchBelow :one
