@@ -36,6 +36,9 @@ func leads(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, []int
 	snap, err := s.Snapshot(t.Context())
 	ok(t, err)
 	page, err := s.ReadBacklog(t.Context(), snap, 0, relay.Limit{Rows: 1000, Bytes: 1 << 20})
+	if errors.Is(err, relay.ErrLeaseLost) { // the numbers of rows were repaired
+		return leads(t, pg)
+	}
 	ok(t, err)
 	var seqs []int64
 	for _, r := range page.Rows {
@@ -130,7 +133,8 @@ func TestAdoptAfterLogicalReplication(t *testing.T) {
 		_, err := storeadmin.Adopt(t.Context(), owner, 4)
 		ok(t, err)
 		_, _, read = leads(t, pg)
-		if diff := cmp.Diff([]int64{4, 4, 5, 5, 6, 6, 7, 8}, read); diff != "" {
+		// Two rows have one number, so all of these have other ones.
+		if diff := cmp.Diff([]int64{9, 10, 11, 12, 13, 14, 15, 16}, read); diff != "" {
 			t.Errorf("sent again (-want +got):\n%s", diff)
 		}
 	})
