@@ -62,6 +62,10 @@ func TestLogCheckProblems(t *testing.T) {
 				"may not call event_outbox_make_partition(integer)", "GRANT EXECUTE ON FUNCTION event_outbox_make_partition(integer) TO " + role,
 			},
 			{
+				`REVOKE EXECUTE ON FUNCTION event_outbox_renumber FROM ` + role, `GRANT EXECUTE ON FUNCTION event_outbox_renumber TO ` + role,
+				"may not call event_outbox_renumber", "GRANT EXECUTE ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint) TO " + role,
+			},
+			{
 				`ALTER FUNCTION event_outbox_drop_partition(date, interval) RENAME TO gone`, `ALTER FUNCTION gone(date, interval) RENAME TO event_outbox_drop_partition`,
 				"the function event_outbox_drop_partition(date, interval) is missing", "outboxgen migration --store log",
 			},

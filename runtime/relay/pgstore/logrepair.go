@@ -29,7 +29,6 @@ type numbers struct {
 	over     bool  // it may have been made, so nothing may be written with the former numbers
 	unknown  bool  // the outcome of a call is unknown
 	first    int64 // the number of the cursor row of the first call; 0: none yet
-	logged   bool  // that the log is locked
 }
 
 // isDoubtful reports whether an error means that numbers have to be repaired. An entry that meets

@@ -88,6 +88,12 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 	_, undo := lt.w.Settle(failed)
 	at := lt.w.Position()
 	lt.n++ // also after an attempt that fails: the server may still carry it out
+	for _, r := range at.Late {
+		lt.entries = max(lt.entries, r.Seq)
+	}
+	for _, seq := range failed {
+		lt.entries = max(lt.entries, seq)
+	}
 	arg := lt.cursorParams(s, at, settlement)
 	lt.mu.Unlock()
 	arg.Settled = append([]int64{}, settled...) // not nil
@@ -105,12 +111,6 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 		return leases, err
 	}
 	lt.w.Stored(at)
-	for _, r := range at.Late {
-		lt.entries = max(lt.entries, r.Seq)
-	}
-	for _, seq := range failed {
-		lt.entries = max(lt.entries, seq)
-	}
 	lt.baseFloor = lt.floorOf(at.Base)
 	lt.unsure = false
 	if arg.History {

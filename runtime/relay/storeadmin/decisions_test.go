@@ -117,7 +117,7 @@ func TestMigrateAfterTheNumbersStartedOver(t *testing.T) {
 			exec(t, owner, someRows) // with the numbers 2 to 7
 			_, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreTable, storeadmin.Config{MaxLock: time.Minute})
 			ok(t, err)
-			if diff := cmp.Diff(c.want, lines(t, owner, `SELECT seq::text FROM event_outbox ORDER BY seq`)); diff != "" {
+			if diff := cmp.Diff(c.want, lines(t, owner, `SELECT o.seq::text FROM event_outbox AS o ORDER BY o.seq`)); diff != "" {
 				t.Errorf("rows of the table after %s (-want +got):\n%s", c.restart, diff)
 			}
 			exec(t, owner, someRows)
