@@ -97,6 +97,54 @@ func TestLogNumbersComeAgain(t *testing.T) {
 			_, err = s.Snapshot(t.Context())
 			ends(t, err)
 		}, []string{"c", "d"}},
+		"and the floor is to move": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b", "c")
+			s, lease, _, rows := begins(t, pg)
+			settle(t, s, lease, rows)
+			setval(t, pg, 1)
+			insertAll(t, pg, "d")
+			_, err := s.Tidy(t.Context(), lease, 0)
+			ends(t, err)
+		}, []string{"d"}},
+		"and the floor is passed again before a small tick": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b", "c", "d")
+			s, lease, snap, rows := begins(t, pg)
+			settle(t, s, lease, rows)
+			_, err := s.Tidy(t.Context(), lease, 0)
+			must(t, err)
+			middle := snapshot(t, s)
+			tick(t, s, snap, middle, wide)
+			setval(t, pg, 2)
+			insertAll(t, pg, "e", "f", "g")
+			next := snapshot(t, s)
+			_, err = s.ReadTick(t.Context(), middle, next, 0, wide)
+			ends(t, err)
+		}, []string{"e", "f", "g"}},
+		"and the floor is passed again before a large tick": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b", "c", "d")
+			s, lease, snap, rows := begins(t, pg)
+			settle(t, s, lease, rows)
+			_, err := s.Tidy(t.Context(), lease, 0)
+			must(t, err)
+			middle := snapshot(t, s)
+			tick(t, s, snap, middle, wide)
+			setval(t, pg, 2)
+			insertAll(t, pg, "e")
+			setval(t, pg, 1_000_000)
+			insertAll(t, pg, "f")
+			next := snapshot(t, s)
+			_, err = s.ReadTick(t.Context(), middle, next, 0, wide)
+			ends(t, err)
+		}, []string{"e", "f"}},
+		"and a copy has the number of a row that fails": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b")
+			s := newLog(t, pg)
+			lease := lead(t, s)
+			backlog(t, s, snapshot(t, s), wide)
+			exec(t, pg.Pool, `INSERT INTO event_outbox_failed (id, aggregate_id, aggregate_type, event_type, created_at, tx, seq, topic, event_key, headers, dead_at)
+				VALUES (gen_random_uuid(), 'a', 'a', 't', now(), '3', 2, 'orders', 'k', '[]', now())`)
+			ends(t, s.Settle(t.Context(), lease, failed(2)))
+		}, []string{"a", "b"}},
 		"and the floor is passed again before a term begins": {func(t *testing.T, pg *services.PG) {
 			insertAll(t, pg, "a", "b", "c", "d")
 			s, lease, snap, rows := begins(t, pg)

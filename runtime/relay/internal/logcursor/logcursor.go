@@ -202,6 +202,10 @@ func (w *Window) Note(after int64, rows []Row, end int64, more bool) ([]bool, er
 // twice reports whether two rows that are not settled have the same seq: two of rows, or one of
 // them and one that was read before.
 func (w *Window) twice(rows []Row) bool {
+	late := make(map[int64][16]byte, len(w.late))
+	for _, r := range w.late {
+		late[r.Seq] = r.ID
+	}
 	for i := range rows {
 		seq := rows[i].Seq
 		if i > 0 && seq == rows[i-1].Seq {
@@ -211,6 +215,9 @@ func (w *Window) twice(rows []Row) bool {
 			return true
 		}
 		if id, peeked := w.peeked[seq]; peeked && id != rows[i].ID {
+			return true
+		}
+		if id, waits := late[seq]; waits && id != rows[i].ID {
 			return true
 		}
 		if id, asked := w.asked[seq]; asked && id != rows[i].ID && seq > w.last.readTo {

@@ -295,6 +295,11 @@ func TestRowsOfOneNumber(t *testing.T) {
 		"peeked":            func(w *logcursor.Window) error { _, err := w.Peek([]logcursor.Row{row(2, 3)}); return err },
 		"of a peeked one":   func(w *logcursor.Window) error { _, err := w.Note(2, []logcursor.Row{row(7, 3)}, 9, false); return err },
 		"peeked two of one": func(w *logcursor.Window) error { _, err := w.Peek([]logcursor.Row{row(7, 3)}); return err },
+		"of one that was set aside": func(w *logcursor.Window) error {
+			w.SetAside(0, 9)
+			_, err := w.Note(2, []logcursor.Row{row(1, 3)}, 9, false)
+			return err
+		},
 		"of a former tick": func(w *logcursor.Window) error {
 			note(t, w, 2, nil, 9, false)
 			if err := w.Open("s2"); err != nil {
@@ -327,5 +332,13 @@ func TestRowsOfOneNumber(t *testing.T) {
 	}
 	if d := cmp.Diff([]bool{true}, note(t, w, 0, []logcursor.Row{row(2, 3)}, 9, false)); d != "" {
 		t.Errorf("a row with the number of a settled one is unsettled (-want +got): %s", d)
+	}
+	// A settlement of it may come again.
+	w.Asked([]int64{3})
+	if err := w.Open("s3"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Note(0, []logcursor.Row{row(3, 4)}, 9, false); !errors.Is(err, logcursor.ErrTwice) {
+		t.Errorf("a row with a number of the last settlement: %v", err)
 	}
 }
