@@ -103,6 +103,10 @@ func variants() map[string]simOptions {
 		"log, replaced":          {policy: Park, inLog: true, replaces: true},
 		"log, replaced, block":   {policy: Block, inLog: true, replaces: true},
 		"log, replaced, sick":    {policy: Park, inLog: true, replaces: true, sick: true},
+		"log, replaced, hang":    {policy: Park, inLog: true, replaces: true, hang: true},
+		"log, replaced, killer":  {policy: Park, inLog: true, replaces: true, killer: true},
+		"log, replaced, pauses":  {policy: Park, inLog: true, replaces: true, pauses: true},
+		"log, replaced, async":   {policy: Park, inLog: true, replaces: true, async: true},
 	}
 }
 
