@@ -217,51 +217,50 @@ BEGIN
         END
     $body$, place, parent));
 
-    -- Gives rows other numbers, after the sequence of seq was replaced or set back. Then
+    -- Repairs numbers, after the sequence of seq was replaced or set back. Then
     --   no two rows that are not settled have the same number,
     --   no such row has a number that the cursor, event_outbox_late or event_outbox_failed has for
     --   another row, and
     --   the sequence stands at the highest number.
-    -- former is the number of the newest cursor row, next that of the row that replaces it. It does
-    -- nothing unless the lease is the given one. It returns
+    -- former is the number of the newest cursor row, next that of the row that replaces it, listed
+    -- the numbers in its ahead, and seen a snapshot that was taken before the sequence was found
+    -- where it belongs; null: that of the cursor. It does nothing unless the lease is the given one.
+    -- It returns
     --   lost     if it is not,
     --   changed  if former is not the newest cursor row,
     --   locked   if other sessions have locks, and else
     --   how many rows have another number.
     --
+    -- Writers wait behind a lock. So it does not ask for one while a transaction is open that has
+    -- been writing for 100 ms. All that it does is rolled back with its transaction, also what it
+    -- does to the sequence.
+    --
     -- With the lock no transaction is open that has inserted a row, so every number that was given
-    -- is visible or will never be. Rows are decided if an entry or the cursor's place says what
-    -- becomes of them: entries belong to id, seq and tx. The others are earlier if the cursor's
-    -- snapshot shows them, or if the sequence has not reached their numbers again, or if they are
-    -- of a transaction that began before such a row's did. Earlier rows keep their numbers up to
-    -- the first one that another row has. From there on they get new ones in the order of the former
-    -- ones, and then the later rows do.
+    -- is visible or will never be. Rows are decided if an entry or the cursor says what becomes of
+    -- them: entries belong to id, seq and tx, and a number in ahead to the only row with it. The others
+    -- are earlier if they were inserted before the sequence was set back, as far as that is known:
+    -- seen shows them, or the sequence has not reached their numbers again, or they are of a
+    -- transaction that began before that of such a row, or before that of any row whose number an
+    -- older one has. Earlier rows keep their numbers up to the first one that another row has. Later
+    -- ones keep theirs up to the first one that another row has, or that is not above those of
+    -- earlier rows. The rest gets new ones in the order of the former ones, the earlier rows first.
     EXECUTE format($outer$
-        CREATE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint) RETURNS text
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS %2$L
+        CREATE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint,
+                                                   listed bigint[], seen pg_snapshot) RETURNS text
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS %2$L
     $outer$, place, format($body$
         DECLARE
             parent CONSTANT text := %2$L;
             sequence CONSTANT regclass := pg_get_serial_sequence(parent, 'seq');
-            -- The rows that base ($1) does not show. $2 and $3 are the cursor's place, $4 that of the
-            -- sequence, $5 a transaction that began before the sequence was set back.
-            unpassed CONSTANT text := $q$
-                WITH unpassed AS MATERIALIZED (
-                    SELECT o.id, o.seq, o.tx,
-                           pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $3
-                           OR EXISTS (SELECT FROM %2$s_late AS l WHERE l.id = o.id AND l.seq = o.seq AND l.tx = o.tx)
-                           OR EXISTS (SELECT FROM %2$s_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx) AS decided,
-                           NOT pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $4 AND (o.tx <= $5) IS NOT TRUE AS later
-                    FROM %2$s AS o
-                    WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
-                )
-            $q$;
             c record;
+            writers text[];
             standing bigint;
             highest bigint;
             early xid8;
+            again xid8;
             lowest bigint;
             doubtful bigint;
+            later_from bigint;
             place bigint;
             ahead bytea := '';
             last bigint := 0;
@@ -270,6 +269,39 @@ BEGIN
             bits bigint;
             row_id uuid;
             renumbered bigint := 0;
+            -- The rows that base ($1) does not show. $2 and $3 are the cursor's place, $4 and $5 are
+            -- listed and seen, $6 is the floor. A number is shared if another row or the entry of
+            -- another row has it, and taken if that one is older.
+            unpassed CONSTANT text := $q$
+                WITH noted AS MATERIALIZED (
+                    SELECT o.id, o.seq, o.tx,
+                           pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $3
+                           OR EXISTS (SELECT FROM %2$s_late AS e WHERE e.id = o.id AND e.seq = o.seq AND e.tx = o.tx)
+                           OR EXISTS (SELECT FROM %2$s_failed AS e WHERE e.id = o.id AND e.seq = o.seq AND e.tx = o.tx) AS entered,
+                           pg_visible_in_snapshot(o.tx, $5) AND o.seq IN (SELECT unnest($4)) AS listed,
+                           (l.id <> o.id OR l.tx <> o.tx) IS TRUE OR (f.id <> o.id OR f.tx <> o.tx) IS TRUE AS entry,
+                           lag(o.id) OVER same IS NOT NULL AS second,
+                           lead(o.id) OVER same IS NOT NULL AS first
+                    FROM %2$s AS o
+                    LEFT JOIN %2$s_late AS l ON l.seq = o.seq AND l.published_at IS NULL
+                    LEFT JOIN %2$s_failed AS f ON f.seq = o.seq
+                    WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
+                    WINDOW same AS (PARTITION BY o.seq ORDER BY o.tx, o.id)
+                ), unpassed AS (
+                    SELECT n.id, n.seq, n.tx, d.decided, n.entry, n.first OR n.second OR n.entry AS shared,
+                           n.second OR n.entry OR NOT d.decided AND n.seq <= $6 AS taken
+                    FROM noted AS n CROSS JOIN LATERAL (SELECT n.entered OR n.listed AND NOT n.first AND NOT n.second AS decided) AS d
+                )
+            $q$;
+            -- $7 is seen, $8 is where the sequence stood, $9 and $10 are transactions that began before
+            -- and after it was set back.
+            split CONSTANT text := unpassed || $q$
+                , split AS MATERIALIZED (
+                    SELECT u.*, NOT u.decided AND NOT coalesce(pg_visible_in_snapshot(u.tx, $7), false) AND u.seq <= $8
+                                AND (u.tx <= $9) IS NOT TRUE AND (u.tx < $10) IS NOT TRUE AS later
+                    FROM unpassed AS u
+                )
+            $q$;
         BEGIN
             IF current_setting('transaction_isolation') <> 'read committed' THEN
                 RAISE EXCEPTION 'this works only under READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
@@ -280,6 +312,18 @@ BEGIN
             IF NOT FOUND THEN
                 RETURN 'lost';
             END IF;
+            FOR look IN 0 .. 10 LOOP
+                writers := ARRAY(SELECT l.virtualtransaction FROM pg_locks AS l
+                                 WHERE l.locktype = 'relation' AND l.relation = parent::regclass AND l.granted
+                                   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                                   AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND l.pid IS DISTINCT FROM pg_backend_pid()
+                                   AND (look = 0 OR l.virtualtransaction = ANY(writers)));
+                EXIT WHEN writers = '{}';
+                IF look = 10 THEN
+                    RETURN 'locked';
+                END IF;
+                PERFORM pg_sleep(0.01);
+            END LOOP;
             EXECUTE format('LOCK TABLE ONLY %%s IN SHARE ROW EXCLUSIVE MODE', parent);
             SELECT n.* INTO c FROM %2$s_cursor AS n ORDER BY n.n DESC LIMIT 1 FOR UPDATE;
             IF c.n IS DISTINCT FROM former THEN
@@ -289,34 +333,59 @@ BEGIN
                 c.shown := c.base;
                 c.seq := 0;
             END IF;
+            seen := coalesce(seen, c.shown);
 
             standing := coalesce(pg_sequence_last_value(sequence), 0);
             highest := greatest(standing, (SELECT max(o.seq) FROM %2$s AS o), (SELECT max(f.seq) FROM %2$s_failed AS f),
                                 (SELECT max(l.seq) FROM %2$s_late AS l WHERE l.published_at IS NULL));
             IF highest > standing THEN
-                PERFORM setval(sequence, highest);
+                PERFORM set_config('lock_timeout', '500ms', true); -- a relay that waits for inserts looks every 200 ms who waits
+                EXECUTE format('ALTER SEQUENCE %%s RESTART WITH %%s', sequence, highest);
+                PERFORM nextval(sequence);
             END IF;
             early := (SELECT o.tx FROM %2$s AS o
                       WHERE o.seq > standing AND o.tx >= pg_snapshot_xmin(c.base) AND NOT pg_visible_in_snapshot(o.tx, c.base)
                       ORDER BY o.tx DESC LIMIT 1);
+            EXECUTE unpassed || 'SELECT u.tx FROM unpassed AS u WHERE u.taken ORDER BY u.tx LIMIT 1' INTO again
+            USING c.base, c.shown, c.seq, listed, seen, c.floor;
 
-            EXECUTE unpassed || $q$
-                SELECT min(k.seq), min(k.seq) FILTER (WHERE k.together > 1
-                    OR EXISTS (SELECT FROM %2$s_late AS l WHERE l.seq = k.seq AND l.published_at IS NULL)
-                    OR EXISTS (SELECT FROM %2$s_failed AS f WHERE f.seq = k.seq))
-                FROM (SELECT u.seq, u.decided, count(*) OVER (PARTITION BY u.seq) AS together
-                      FROM unpassed AS u WHERE u.decided OR NOT u.later) AS k
-                WHERE NOT k.decided
-            $q$ INTO lowest, doubtful USING c.base, c.shown, c.seq, standing, early;
-            place := CASE WHEN lowest < coalesce(doubtful, lowest + 1) THEN lowest - 1 ELSE highest END;
+            -- Without a sign that the sequence was set back, all rows keep their numbers. With one that
+            -- seen shows, seen says nothing about when that was.
+            EXECUTE split || $q$
+                , former AS MATERIALIZED (
+                    SELECT s.seq, s.decided, s.entry OR count(*) OVER (PARTITION BY s.seq) > 1 AS shared
+                    FROM split AS s WHERE NOT s.later
+                ), bounds AS MATERIALIZED (
+                    SELECT min(f.seq) FILTER (WHERE NOT f.decided) AS lowest,
+                           min(f.seq) FILTER (WHERE f.shared AND NOT f.decided) AS doubtful,
+                           max(f.seq) FILTER (WHERE f.shared AND f.decided) AS twice,
+                           greatest(max(f.seq) FILTER (WHERE NOT f.decided), (SELECT max(e.seq) FROM %2$s_failed AS e),
+                                    (SELECT max(e.seq) FROM %2$s_late AS e WHERE e.published_at IS NULL)) AS above
+                    FROM former AS f
+                )
+                SELECT b.lowest, CASE WHEN b.twice > b.lowest THEN b.lowest ELSE b.doubtful END,
+                       (SELECT min(l.seq) FROM split AS l WHERE l.later AND (l.shared OR l.taken OR l.seq <= b.above)),
+                       (SELECT min(l.seq) FROM split AS l WHERE l.later)
+                FROM bounds AS b
+            $q$ INTO lowest, doubtful, later_from, place
+            USING c.base, c.shown, c.seq, listed, seen, c.floor,
+                  CASE WHEN again IS NULL OR NOT pg_visible_in_snapshot(again, seen) THEN seen END, standing, early, again;
+            IF again IS NULL AND standing >= highest THEN
+                later_from := NULL;
+            ELSIF doubtful IS NOT NULL THEN
+                later_from := 0;
+            END IF;
+            -- The number before the first row that keeps its number and is not settled.
+            place := coalesce(least(CASE WHEN lowest < doubtful OR doubtful IS NULL THEN lowest END,
+                                    CASE WHEN place < later_from OR later_from IS NULL THEN place END) - 1, highest);
 
             -- The decided rows that are not behind the place of the new cursor, as Encode of package
             -- logcursor writes them.
             FOR chunk, bits IN EXECUTE unpassed || $q$
                 SELECT u.seq >> 6, bit_or(1::bigint << (u.seq & 63)::integer)
-                FROM unpassed AS u WHERE u.decided AND u.seq > $6
+                FROM unpassed AS u WHERE u.decided AND u.seq > $7
                 GROUP BY 1 ORDER BY 1
-            $q$ USING c.base, c.shown, c.seq, standing, early, place LOOP
+            $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor, place LOOP
                 distance := chunk - last;
                 last := chunk;
                 WHILE distance > 127 LOOP
@@ -329,14 +398,18 @@ BEGIN
                 END LOOP;
             END LOOP;
 
-            FOR row_id IN EXECUTE unpassed || $q$
-                SELECT u.id FROM unpassed AS u
-                WHERE NOT u.decided AND (u.later OR u.seq >= $6)
-                ORDER BY u.later, u.seq, u.tx
-            $q$ USING c.base, c.shown, c.seq, standing, early, doubtful LOOP
-                UPDATE %2$s AS o SET seq = DEFAULT WHERE o.id = row_id;
-                renumbered := renumbered + 1;
-            END LOOP;
+            IF doubtful IS NOT NULL OR later_from IS NOT NULL THEN
+                FOR row_id IN EXECUTE split || $q$
+                    SELECT s.id FROM split AS s
+                    WHERE NOT s.decided AND CASE WHEN s.later THEN s.seq >= $11 ELSE s.seq >= $12 END
+                    ORDER BY s.later, s.seq, s.tx
+                $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor,
+                          CASE WHEN again IS NULL OR NOT pg_visible_in_snapshot(again, seen) THEN seen END, standing, early, again,
+                          later_from, doubtful LOOP
+                    UPDATE %2$s AS o SET seq = DEFAULT WHERE o.id = row_id;
+                    renumbered := renumbered + 1;
+                END LOOP;
+            END IF;
 
             DELETE FROM %2$s_cursor AS d WHERE d.n = former;
             INSERT INTO %2$s_cursor (n, base, shown, seq, ahead, floor, system, database, sequence_file)
@@ -350,7 +423,7 @@ BEGIN
     $body$, place, parent));
 
     EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_make_partition(integer), %1$s.event_outbox_drop_partition(date, interval), '
-                   '%1$s.event_outbox_renumber(text, bigint, uuid, bigint, bigint) FROM PUBLIC', place);
+                   '%1$s.event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot) FROM PUBLIC', place);
 END
 $$;
 

@@ -9,7 +9,7 @@ REVOKE ALL ON event_outbox_deleted FROM outbox_relay;
 REVOKE ALL ON event_outbox_history FROM outbox_relay;
 REVOKE ALL ON FUNCTION event_outbox_make_partition(integer) FROM outbox_relay;
 REVOKE ALL ON FUNCTION event_outbox_drop_partition(date, interval) FROM outbox_relay;
-REVOKE ALL ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint) FROM outbox_relay;
+REVOKE ALL ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot) FROM outbox_relay;
 REVOKE ALL ON event_outbox_delayed FROM outbox_relay;
 REVOKE ALL ON event_outbox_lease FROM outbox_relay;
 REVOKE ALL ON event_outbox_audit FROM outbox_relay;

@@ -26,7 +26,7 @@ GRANT SELECT, INSERT, UPDATE ON event_outbox_deleted TO outbox_relay;
 GRANT SELECT ON event_outbox_history TO outbox_relay;
 GRANT EXECUTE ON FUNCTION event_outbox_make_partition(integer) TO outbox_relay;
 GRANT EXECUTE ON FUNCTION event_outbox_drop_partition(date, interval) TO outbox_relay;
-GRANT EXECUTE ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint) TO outbox_relay;
+GRANT EXECUTE ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot) TO outbox_relay;
 GRANT SELECT, DELETE, UPDATE (deliver_at) ON event_outbox_delayed TO outbox_relay;
 GRANT SELECT, INSERT, UPDATE ON event_outbox_lease TO outbox_relay;
 GRANT SELECT, UPDATE (applied_at) ON event_outbox_audit TO outbox_relay;

@@ -24,7 +24,7 @@ const (
 	dropPartition = "event_outbox_drop_partition"
 	renumberRows  = "event_outbox_renumber"
 
-	renumberArguments = "(text, bigint, uuid, bigint, bigint)"
+	renumberArguments = "(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot)"
 )
 
 const createLogRemedy = "apply what `outboxgen migration --store log` prints"

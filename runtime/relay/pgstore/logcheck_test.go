@@ -63,7 +63,7 @@ func TestLogCheckProblems(t *testing.T) {
 			},
 			{
 				`REVOKE EXECUTE ON FUNCTION event_outbox_renumber FROM ` + role, `GRANT EXECUTE ON FUNCTION event_outbox_renumber TO ` + role,
-				"may not call event_outbox_renumber", "GRANT EXECUTE ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint) TO " + role,
+				"may not call event_outbox_renumber", "GRANT EXECUTE ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot) TO " + role,
 			},
 			{
 				`ALTER FUNCTION event_outbox_drop_partition(date, interval) RENAME TO gone`, `ALTER FUNCTION gone(date, interval) RENAME TO event_outbox_drop_partition`,

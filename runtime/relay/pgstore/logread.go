@@ -84,13 +84,7 @@ func (s *LogStore) readTick(ctx context.Context, what string, after int64, limit
 	var lt *logTerm
 	err = s.inLog(ctx, what, func(_ *term, se *session, of *logTerm) (err error) {
 		lt = of
-		if span, err = s.span(ctx, se, lt); err != nil || after > 0 || waiting || span.small {
-			return err
-		}
-		below, err := s.isBelow(ctx, se, span.hidden, span.start, span.hidden, 0)
-		if err == nil && below {
-			err = errNumbers
-		}
+		span, err = s.span(ctx, se, lt)
 		return err
 	})
 	if err != nil {
@@ -106,6 +100,11 @@ func (s *LogStore) readTick(ctx context.Context, what string, after int64, limit
 	}
 	if err != nil {
 		return relay.Page{}, err
+	}
+	if !span.small {
+		if err := s.lookBelow(ctx, what, lt, span, !page.More); err != nil {
+			return relay.Page{}, err
+		}
 	}
 	if err := s.clashes(ctx, what, lt, page.Rows); err != nil {
 		return relay.Page{}, err

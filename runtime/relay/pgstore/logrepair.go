@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -31,11 +34,68 @@ type numbers struct {
 	first    int64 // the number of the cursor row of the first call; 0: none yet
 }
 
+// repairs is what a store knows about the repairs that it has tried.
+type repairs struct {
+	next  time.Time // not before that
+	pause time.Duration
+	err   error // of the last one
+	vain  int   // how many changed nothing, since the cursor has passed a tick
+}
+
+const (
+	// repairLimit limits one repair. It is more than that of other statements, because a repair
+	// that is rolled back has kept writers waiting for nothing.
+	repairLimit = 10 * time.Minute
+
+	firstRepairPause   = 100 * time.Millisecond
+	longestRepairPause = 10 * time.Second
+
+	mostVainRepairs = 2
+)
+
+// mayRepair returns an error if it is too early for another repair, or if none helps.
+func (s *LogStore) mayRepair() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.repairs
+	switch {
+	case r.vain >= mostVainRepairs:
+		return &relay.SetupError{
+			Problem: errNumbers.Error() + fmt.Sprintf(", and %d repairs in a row found nothing to change", r.vain),
+			Remedy:  adoptRemedy,
+		}
+	case time.Now().Before(r.next):
+		return r.err
+	}
+	return nil
+}
+
+// tried records how a repair ended. events is how many got another number.
+func (s *LogStore) tried(events int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.repairs
+	var setup *relay.SetupError
+	switch {
+	case errors.As(err, &setup):
+	case err != nil:
+		r.err = err
+		r.pause = min(max(2*r.pause, firstRepairPause), longestRepairPause)
+		r.next = time.Now().Add(r.pause)
+	case events > 0:
+		*r = repairs{}
+	default:
+		*r = repairs{vain: r.vain + 1}
+	}
+}
+
 // isDoubtful reports whether an error means that numbers have to be repaired. An entry that meets
 // one of another row violates a unique index.
 func isDoubtful(err error) bool {
-	const uniqueViolation = "23505"
-	return errors.Is(err, errNumbers) || errors.Is(err, logcursor.ErrTwice) || sqlstate.Code(err) == uniqueViolation
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "23505" {
+		return pgErr.ConstraintName == "ix_event_outbox_late_seq" || pgErr.ConstraintName == "ix_event_outbox_failed_number"
+	}
+	return errors.Is(err, errNumbers) || errors.Is(err, logcursor.ErrTwice)
 }
 
 // repaired repairs the numbers if err says that this is necessary, or did before. Then the term is
@@ -62,6 +122,9 @@ func (s *LogStore) repaired(ctx context.Context, what string, err error) error {
 
 // repair repairs the numbers, and returns an error in any case.
 func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm) error {
+	if err := s.mayRepair(); err != nil {
+		return err
+	}
 	select {
 	case <-lt.writing:
 		defer func() { lt.writing <- struct{}{} }()
@@ -78,22 +141,21 @@ func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm
 		return fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost) // an earlier call was carried out
 	}
 	lt.n = max(lt.n, row.N) + 1
-	next := lt.n
+	next, seen := lt.n, lt.seen
 	if lt.numbers.first == 0 {
 		lt.numbers.first = next
 	}
 	lt.numbers.over = true
 	lt.mu.Unlock()
 
-	done, err := s.renumber(ctx, t, se, row.N, next)
+	done, err := s.renumber(ctx, t, se, row, next, seen)
 	lt.mu.Lock()
 	defer lt.mu.Unlock()
-	var setup *relay.SetupError
 	switch {
 	case done:
 		return fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost)
-	case errors.Is(err, errNumbersLocked), errors.Is(err, errOvertaken), errors.As(err, &setup):
-		lt.numbers.over = lt.numbers.unknown
+	case errors.Is(err, errNumbersLocked), errors.Is(err, errOvertaken), sqlstate.Code(err) != "":
+		lt.numbers.over = lt.numbers.unknown // the server has changed nothing
 	default:
 		lt.numbers.unknown = true
 	}
@@ -101,13 +163,34 @@ func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm
 }
 
 // renumber calls the function that repairs the numbers: see log.up.sql of package migrations.
-// former is the number of the newest cursor row, and next the one of the row that replaces it.
-func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former, next int64) (done bool, err error) {
+// former is the newest cursor row, and next the number of the row that replaces it. seen is the newest
+// snapshot that was taken before the sequence stood where it belongs; "": none was in this term.
+func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pgdb.LogCursorRow, next int64, seen string) (done bool, err error) {
+	var events int64
+	defer func() { s.tried(events, err) }()
 	if err := t.register(ctx, s.Store, se); err != nil {
 		return false, err
 	}
-	outcome, err := se.q.Renumber(ctx, pgdb.RenumberParams{
-		Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, Former: former, Next: next,
+	listed, err := logcursor.Decode(former.Ahead)
+	if err != nil {
+		return false, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
+	}
+	arg := pgdb.RenumberParams{
+		Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, Former: former.N, Next: next, Listed: append([]int64{}, listed...),
+	}
+	if seen != "" {
+		arg.Seen = &seen
+	}
+	limited, cancel := withoutDeadline(ctx, repairLimit)
+	defer cancel()
+	var outcome string
+	err = pgx.BeginFunc(limited, se.conn, func(tx pgx.Tx) error {
+		q := pgdb.New(s.names.qualify(tx))
+		if err := q.SetStatementTimeout(limited, milliseconds(repairLimit)); err != nil {
+			return err
+		}
+		outcome, err = q.Renumber(limited, arg)
+		return err
 	})
 	const insufficientPrivilege, undefinedFunction = "42501", "42883"
 	switch sqlstate.Code(err) {
@@ -134,14 +217,24 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former, n
 	case outcome == "locked":
 		return false, errNumbersLocked
 	}
-	events, err := strconv.ParseInt(outcome, 10, 64)
-	if err != nil {
+	if events, err = strconv.ParseInt(outcome, 10, 64); err != nil {
 		return false, fmt.Errorf("event_outbox_renumber returned %q", outcome)
 	}
 	s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq was replaced or set back; events that are not published have other numbers now, "+
 		"the sequence stands at the highest one, and events that were sent lately may be sent again",
 		slog.String("lease", s.cfg.Name), slog.Int64("events", events))
 	return true, nil
+}
+
+// withoutDeadline returns a context that ends with another one, but not by its deadline.
+func withoutDeadline(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	stop := context.AfterFunc(ctx, func() {
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			cancel()
+		}
+	})
+	return limited, func() { stop(); cancel() }
 }
 
 // termBegins reads the cursor with which a term begins. If the numbers of rows may come again, it
@@ -159,48 +252,75 @@ func (s *LogStore) termBegins(ctx context.Context, t *term, se *session) (row pg
 			return row, c, 0, err
 		}
 		doubtful := row.System != 0 && row.SequenceFile != row.SequenceFileNow || row.Standing < max(highest.Seq, highestOf(c, row.Floor))
-		if !doubtful {
-			passedIn := c.Shown
-			if passedIn == "" {
-				passedIn = c.Base
-			}
-			if doubtful, err = s.isBelow(ctx, se, c.Base, row.Floor, passedIn, c.Seq); err != nil {
-				return row, c, 0, err
-			}
-		}
 		switch {
 		case !doubtful:
 			return row, c, highest.Entry, nil
 		case again:
 			return row, c, 0, errNumbers // somebody has set it back again
 		}
-		if _, err := s.renumber(ctx, t, se, row.N, row.N+1); err != nil {
+		if err := s.mayRepair(); err != nil {
+			return row, c, 0, err
+		}
+		if _, err := s.renumber(ctx, t, se, row, row.N+1, ""); err != nil {
 			return row, c, 0, err
 		}
 	}
 }
 
-// belowRows is how many rows are looked at for a number that is too low.
+// belowRows is how many rows are looked at in one statement for a number that is too low, and the rest
+// of a transaction.
 const belowRows = 10_000
 
-// isBelow looks for rows that a snapshot does not show and that have a number up to the floor: the
-// sequence was set back, and has passed the floor again. It looks at those that were inserted first
-// after the snapshot was taken. Rows up to passedSeq that passedIn shows are behind the cursor.
-func (s *LogStore) isBelow(ctx context.Context, se *session, hidden string, floor int64, passedIn string, passedSeq int64) (bool, error) {
-	if floor == 0 {
-		return false, nil
+// below is how far the last tick was looked at for rows with a number up to the floor.
+type below struct {
+	tick string
+	next uint64 // the first transaction that was not looked at
+}
+
+// lookBelow looks for rows of the last tick that are not settled and have a number up to the floor:
+// the sequence was set back, and has passed the floor again. Nothing else reads them. Each page of a
+// large tick looks further; the last one looks to the end, because base may pass the tick afterwards.
+func (s *LogStore) lookBelow(ctx context.Context, what string, lt *logTerm, span logSpan, toEnd bool) error {
+	if span.start == 0 {
+		return nil
 	}
-	from, err := parseSnapshot(relay.Snapshot(hidden))
+	from, err := parseSnapshot(relay.Snapshot(span.hidden))
 	if err != nil {
-		return false, err
+		return s.wrap(what, err)
 	}
-	lowest, err := se.q.LogLowest(ctx, pgdb.LogLowestParams{
-		Xmax: from.xmax, Open: append([]uint64{}, from.open...), MaxRows: belowRows, Floor: floor, PassedIn: passedIn, PassedSeq: passedSeq,
-	})
+	to, err := parseSnapshot(relay.Snapshot(span.shown))
 	if err != nil {
-		return false, fmt.Errorf("look for rows below the floor: %w", err)
+		return s.wrap(what, err)
 	}
-	return lowest > 0, nil
+	lt.mu.Lock()
+	if lt.below.tick != span.shown {
+		lt.below = below{tick: span.shown, next: from.xmax}
+	}
+	next := lt.below.next
+	lt.mu.Unlock()
+	for more := next < to.xmax || next == from.xmax; more; more = toEnd && next < to.xmax {
+		err := s.inTerm(ctx, what, func(_ *term, se *session) error {
+			row, err := se.q.LogLowest(ctx, pgdb.LogLowestParams{
+				FromTx: next, ToTx: to.xmax, Open: append([]uint64{}, from.open...), MaxRows: belowRows, Floor: span.start,
+				VisibleIn: span.shown, PassedIn: span.passedIn, PassedSeq: span.passedSeq,
+			})
+			if err != nil {
+				return fmt.Errorf("look for rows below the floor: %w", err)
+			}
+			if row.Seq > 0 {
+				return errNumbers
+			}
+			next = row.NextTx
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		lt.mu.Lock()
+		lt.below.next = next
+		lt.mu.Unlock()
+	}
+	return nil
 }
 
 // stands records where the sequence stands. known is what was recorded before it was read. It

@@ -23,6 +23,9 @@ type LogStore struct {
 
 	mu sync.Mutex
 	of *logTerm // of the current or last term; nil: none yet
+	// beginning holds a token while no term begins.
+	beginning chan struct{}
+	repairs   repairs
 
 	partitions partitions
 	gone       int64 // the seq after which forgetGone looks next
@@ -52,7 +55,8 @@ func NewLogStore(cfg Config) (*LogStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &LogStore{Store: s, asideRows: logAsideRows}
+	l := &LogStore{Store: s, asideRows: logAsideRows, beginning: make(chan struct{}, 1)}
+	l.beginning <- struct{}{}
 	s.checks, s.shape = l.logChecks(), &logShape
 	s.unread = logUnread
 	return l, nil
@@ -79,6 +83,8 @@ type logTerm struct {
 	// where the cursor belongs
 	system, database, file int64
 	standing               int64    // the highest place of the sequence that was read
+	seen                   string   // the newest snapshot that was taken before such a look; "": none
+	below                  below    // see lookBelow
 	numbers                numbers  // whether they were used twice
 	entries                int64    // no entry has a higher seq
 	low                    lowWater // how floor is found; only safe, asked and open
@@ -93,10 +99,17 @@ type logTerm struct {
 // logOf returns the state of the current term, and reads the cursor if it is new. The cursor
 // is read in the term: the last settlement of the former leader has ended by then.
 func (s *LogStore) logOf(ctx context.Context, t *term, se *session) (*logTerm, error) {
+	select {
+	case <-s.beginning:
+		defer func() { s.beginning <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.of != nil && s.of.term == t {
-		return s.of, nil
+	of := s.of
+	s.mu.Unlock()
+	if of != nil && of.term == t {
+		return of, nil
 	}
 	row, cursor, entries, err := s.termBegins(ctx, t, se)
 	if err != nil {
@@ -110,7 +123,9 @@ func (s *LogStore) logOf(ctx context.Context, t *term, se *session) (*logTerm, e
 	}
 	lt.low.safe = floor
 	lt.writing <- struct{}{}
+	s.mu.Lock()
 	s.of = lt
+	s.mu.Unlock()
 	return lt, nil
 }
 
@@ -200,6 +215,7 @@ func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		if err := lt.stands(place.File, place.Standing, known); err != nil {
 			return err
 		}
+		lt.seen = string(taken)
 		if first := lt.w.First(); first != "" {
 			taken = relay.Snapshot(first)
 		} else {

@@ -69,8 +69,11 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 		failed[i] = f.Seq
 	}
 	lt.mu.Lock()
-	if lt.numbers.over {
+	if over, unknown := lt.numbers.over, lt.numbers.unknown; over {
 		lt.mu.Unlock()
+		if unknown {
+			return 0, errNumbers // the repair is tried again, and then the term is over
+		}
 		return 0, fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost)
 	}
 	if lt.unsure && len(failed) == 0 && (aside != nil || len(settlement.Published) == 0) {
@@ -109,6 +112,11 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 		undo()
 		lt.unsure = lt.unsure || len(failed) > 0
 		return leases, err
+	}
+	if at.Base != lt.w.Base() {
+		s.mu.Lock()
+		s.repairs.vain = 0
+		s.mu.Unlock()
 	}
 	lt.w.Stored(at)
 	lt.baseFloor = lt.floorOf(at.Base)

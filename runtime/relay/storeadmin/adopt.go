@@ -50,6 +50,8 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		}{
 			{"end the leader's term", q.EndTerms},
 			{"invalidate the cursor", q.SpoilCursor},
+			{"remove entries of another cluster that are there twice", q.ForgetDoubleLate},
+			{"remove copies of another cluster that are there twice", q.ForgetDoubleCopies},
 			{"change the rows of another cluster", func(ctx context.Context) (err error) { done.Foreign, err = q.OwnRows(ctx); return err }},
 		}
 		for _, step := range steps {

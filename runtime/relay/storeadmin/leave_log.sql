@@ -18,7 +18,7 @@ BEGIN
     LOOP
         EXECUTE format('ALTER INDEX %s RENAME TO %I', found.index, left(replace(found.relname, 'event_outbox', 'event_outbox_before'), 63));
     END LOOP;
-    DROP FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint);
+    DROP FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot);
     DROP FUNCTION event_outbox_drop_partition(date, interval);
     DROP FUNCTION event_outbox_make_partition(integer);
     DROP FUNCTION event_outbox_id_at(timestamptz);

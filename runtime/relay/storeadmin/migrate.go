@@ -169,6 +169,7 @@ type move struct {
 	c       Config
 	found   []pgtype.UUID // rows up to the low-water mark that are not published
 	mark    int64         // the low-water mark
+	listed  []int64       // the numbers in the cursor's ahead
 	rows    int64
 	leftOut int64
 	end     time.Time // of the locks
@@ -255,7 +256,7 @@ func (m *move) passed() (storedb.CopyUnpassedParams, error) {
 	if err != nil || renumber < 0 {
 		return p, err
 	}
-	outcome, err := m.q.Renumber(m.ctx, storedb.RenumberParams{Former: renumber, Following: renumber + 1})
+	outcome, err := m.q.Renumber(m.ctx, storedb.RenumberParams{Former: renumber, Following: renumber + 1, Listed: m.listed})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return p, nil
@@ -293,18 +294,19 @@ func (m *move) cursor() (p storedb.CopyUnpassedParams, renumber int64, err error
 	if len(ahead) > 0 {
 		last = max(last, slices.Max(ahead))
 	}
+	m.listed = append([]int64{}, ahead...)
 	p = storedb.CopyUnpassedParams{Base: c.Base, Shown: c.Base, Ahead: []int64{}}
 	if belongs && c.SequenceFile != here.SequenceFile || here.Standing < last {
 		return p, c.N, nil
 	}
-	below, err := m.q.HasRowBelow(m.ctx, storedb.HasRowBelowParams{Base: c.Base, Floor: c.Floor, Shown: c.Shown, Seq: c.Seq})
+	again, err := m.q.HasNumberAgain(m.ctx, storedb.HasNumberAgainParams{Base: c.Base, Floor: c.Floor, Shown: c.Shown, Seq: c.Seq})
 	if err != nil {
-		return p, -1, fmt.Errorf("storeadmin: look for rows below the floor: %w", err)
+		return p, -1, fmt.Errorf("storeadmin: look for numbers that were used twice: %w", err)
 	}
-	if below {
+	if again {
 		return p, c.N, nil
 	}
-	p.Floor, p.Shown, p.Seq, p.Ahead = c.Floor, c.Shown, c.Seq, append(p.Ahead, ahead...)
+	p.Floor, p.Shown, p.Seq, p.Ahead = c.Floor, c.Shown, c.Seq, m.listed
 	return p, -1, nil
 }
 

@@ -62,24 +62,28 @@ SELECT (SELECT system_identifier FROM pg_control_system())::bigint AS system,
        coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS standing,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_tx;
 
--- HasRowBelow reports whether there is a row that is not settled, has no entry, and whose number is
--- not above the floor: the sequence was set back and has passed the floor again.
--- name: HasRowBelow :one
+-- HasNumberAgain reports whether the sequence was set back, and has passed its former place: a row that is
+-- not settled and has no entry has a number that is not above the floor, or that another row that the
+-- cursor has not passed, or the entry of another row, has too.
+-- name: HasNumberAgain :one
 SELECT EXISTS (
     SELECT FROM (
-        SELECT o.id, o.seq, o.tx FROM event_outbox AS o
+        SELECT o.id, o.seq, o.tx, count(*) OVER (PARTITION BY o.seq) AS together FROM event_outbox AS o
         WHERE o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
         OFFSET 0
     ) AS n
-    WHERE n.seq <= @floor::bigint AND NOT (n.seq <= @seq::bigint AND pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
+    WHERE (n.seq <= @floor::bigint OR n.together > 1
+           OR EXISTS (SELECT FROM event_outbox_late AS w WHERE w.seq = n.seq AND w.published_at IS NULL)
+           OR EXISTS (SELECT FROM event_outbox_failed AS c WHERE c.seq = n.seq))
+      AND NOT (n.seq <= @seq::bigint AND pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
       AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = n.id AND l.seq = n.seq AND l.tx = n.tx)
       AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = n.id AND f.seq = n.seq AND f.tx = n.tx)
-)::boolean AS below;
+)::boolean AS again;
 
 -- Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
 -- migrations. A log without a lease was never read.
 -- name: Renumber :one
-SELECT event_outbox_renumber(l.name, l.epoch, l.holder, @former::bigint, @following::bigint)::text AS outcome
+SELECT event_outbox_renumber(l.name, l.epoch, l.holder, @former::bigint, @following::bigint, @listed::bigint[], NULL)::text AS outcome
 FROM event_outbox_lease AS l ORDER BY l.name LIMIT 1;
 
 -- ContinueSequence lets seq continue after the last one.
@@ -251,6 +255,27 @@ DELETE FROM event_outbox_cursor;
 
 -- name: ForgetTimes :exec
 DELETE FROM event_outbox_tick;
+
+-- ForgetDoubleLate and ForgetDoubleCopies remove entries that OwnRows would make the same: of those with
+-- one id and seq, and transaction ids of another cluster, the one of the row is kept, or else one.
+-- name: ForgetDoubleLate :exec
+DELETE FROM event_outbox_late AS d
+USING (
+    SELECT e.id, e.seq, e.tx,
+           row_number() OVER (PARTITION BY e.id, e.seq ORDER BY o.id IS NULL, e.published_at IS NOT NULL, e.tx DESC) AS place
+    FROM event_outbox_late AS e LEFT JOIN event_outbox AS o ON o.id = e.id AND o.seq = e.seq AND o.tx = e.tx
+    WHERE e.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(e.tx, pg_current_snapshot())
+) AS k
+WHERE d.id = k.id AND d.seq = k.seq AND d.tx = k.tx AND k.place > 1;
+
+-- name: ForgetDoubleCopies :exec
+DELETE FROM event_outbox_failed AS d
+USING (
+    SELECT e.id, e.seq, e.tx, row_number() OVER (PARTITION BY e.id, e.seq ORDER BY o.id IS NULL, e.tx DESC) AS place
+    FROM event_outbox_failed AS e LEFT JOIN event_outbox AS o ON o.id = e.id AND o.seq = e.seq AND o.tx = e.tx
+    WHERE e.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(e.tx, pg_current_snapshot())
+) AS k
+WHERE d.id = k.id AND d.seq = k.seq AND d.tx = k.tx AND k.place > 1;
 
 -- OwnRows gives rows the id of this transaction if they have that of a transaction that has not
 -- ended in this cluster, or not begun. The row is there, so the id is of another cluster. Snapshots

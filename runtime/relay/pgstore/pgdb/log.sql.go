@@ -540,42 +540,56 @@ func (q *Queries) LogHighest(ctx context.Context) (LogHighestRow, error) {
 }
 
 const LogLowest = `-- name: LogLowest :one
-SELECT coalesce(min(f.seq), 0)::bigint AS seq
+WITH bound AS MATERIALIZED (
+    SELECT coalesce((SELECT b.tx FROM event_outbox AS b WHERE b.tx > $1::xid8 AND b.tx < $7::xid8
+                     ORDER BY b.tx OFFSET $8 LIMIT 1), $7::xid8)::xid8 AS tx
+)
+SELECT coalesce(min(f.seq), 0)::bigint AS seq, (SELECT bound.tx FROM bound)::xid8 AS next_tx
 FROM (
-    (SELECT o.id, o.seq, o.tx FROM event_outbox AS o WHERE o.tx >= $1::xid8 ORDER BY o.tx LIMIT $2)
+    SELECT o.id, o.seq, o.tx FROM event_outbox AS o WHERE o.tx >= $1::xid8 AND o.tx < (SELECT bound.tx FROM bound)
     UNION ALL
-    SELECT c.id, c.seq, c.tx FROM event_outbox AS c WHERE c.tx = ANY($3::xid8[])
+    SELECT c.id, c.seq, c.tx FROM event_outbox AS c WHERE c.tx = ANY($2::xid8[])
 ) AS f
-WHERE f.seq <= $4::bigint
+WHERE f.seq <= $3::bigint AND pg_visible_in_snapshot(f.tx, $4::pg_snapshot)
   AND NOT (f.seq <= $5::bigint AND pg_visible_in_snapshot(f.tx, $6::pg_snapshot))
   AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = f.id AND l.seq = f.seq AND l.tx = f.tx)
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS e WHERE e.id = f.id AND e.seq = f.seq AND e.tx = f.tx)
 `
 
 type LogLowestParams struct {
-	Xmax      uint64
-	MaxRows   int32
+	FromTx    uint64
 	Open      []uint64
 	Floor     int64
+	VisibleIn string
 	PassedSeq int64
 	PassedIn  string
+	ToTx      uint64
+	MaxRows   int32
 }
 
-// LogLowest is the lowest seq up to the floor of rows that a snapshot does not show and that have
-// no entry; 0: there is none. It looks at the first such rows by transaction: from xmax on, and those
-// of the transactions in open. The rows up to passed_seq that passed_in shows are left out.
-func (q *Queries) LogLowest(ctx context.Context, arg LogLowestParams) (int64, error) {
+type LogLowestRow struct {
+	Seq    int64
+	NextTx uint64
+}
+
+// LogLowest is the lowest seq up to the floor of rows that one snapshot shows and that have no entry;
+// 0: there is none. It looks at whole transactions, from from_tx on and below to_tx, until it has
+// looked at max_rows rows of others than the first; next_tx is the one after them. It looks at the
+// transactions in open each time. The rows up to passed_seq that passed_in shows are left out.
+func (q *Queries) LogLowest(ctx context.Context, arg LogLowestParams) (LogLowestRow, error) {
 	row := q.db.QueryRow(ctx, LogLowest,
-		arg.Xmax,
-		arg.MaxRows,
+		arg.FromTx,
 		arg.Open,
 		arg.Floor,
+		arg.VisibleIn,
 		arg.PassedSeq,
 		arg.PassedIn,
+		arg.ToTx,
+		arg.MaxRows,
 	)
-	var seq int64
-	err := row.Scan(&seq)
-	return seq, err
+	var i LogLowestRow
+	err := row.Scan(&i.Seq, &i.NextTx)
+	return i, err
 }
 
 const LogPlace = `-- name: LogPlace :one
@@ -1038,7 +1052,8 @@ func (q *Queries) LogWaiting(ctx context.Context, arg LogWaitingParams) ([]LogWa
 }
 
 const Renumber = `-- name: Renumber :one
-SELECT event_outbox_renumber($1::text, $2::bigint, $3::uuid, $4::bigint, $5::bigint)::text AS outcome
+SELECT event_outbox_renumber($1::text, $2::bigint, $3::uuid, $4::bigint, $5::bigint,
+                             $6::bigint[], $7::pg_snapshot)::text AS outcome
 `
 
 type RenumberParams struct {
@@ -1047,6 +1062,8 @@ type RenumberParams struct {
 	Holder uuid.UUID
 	Former int64
 	Next   int64
+	Listed []int64
+	Seen   *string
 }
 
 // Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
@@ -1058,6 +1075,8 @@ func (q *Queries) Renumber(ctx context.Context, arg RenumberParams) (string, err
 		arg.Holder,
 		arg.Former,
 		arg.Next,
+		arg.Listed,
+		arg.Seen,
 	)
 	var outcome string
 	err := row.Scan(&outcome)

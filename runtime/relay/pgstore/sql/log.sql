@@ -24,17 +24,22 @@ FROM event_outbox_cursor AS c
 ORDER BY c.n DESC
 LIMIT 1;
 
--- LogLowest is the lowest seq up to the floor of rows that a snapshot does not show and that have
--- no entry; 0: there is none. It looks at the first such rows by transaction: from xmax on, and those
--- of the transactions in open. The rows up to passed_seq that passed_in shows are left out.
+-- LogLowest is the lowest seq up to the floor of rows that one snapshot shows and that have no entry;
+-- 0: there is none. It looks at whole transactions, from from_tx on and below to_tx, until it has
+-- looked at max_rows rows of others than the first; next_tx is the one after them. It looks at the
+-- transactions in open each time. The rows up to passed_seq that passed_in shows are left out.
 -- name: LogLowest :one
-SELECT coalesce(min(f.seq), 0)::bigint AS seq
+WITH bound AS MATERIALIZED (
+    SELECT coalesce((SELECT b.tx FROM event_outbox AS b WHERE b.tx > @from_tx::xid8 AND b.tx < @to_tx::xid8
+                     ORDER BY b.tx OFFSET @max_rows LIMIT 1), @to_tx::xid8)::xid8 AS tx
+)
+SELECT coalesce(min(f.seq), 0)::bigint AS seq, (SELECT bound.tx FROM bound)::xid8 AS next_tx
 FROM (
-    (SELECT o.id, o.seq, o.tx FROM event_outbox AS o WHERE o.tx >= @xmax::xid8 ORDER BY o.tx LIMIT @max_rows)
+    SELECT o.id, o.seq, o.tx FROM event_outbox AS o WHERE o.tx >= @from_tx::xid8 AND o.tx < (SELECT bound.tx FROM bound)
     UNION ALL
     SELECT c.id, c.seq, c.tx FROM event_outbox AS c WHERE c.tx = ANY(@open::xid8[])
 ) AS f
-WHERE f.seq <= @floor::bigint
+WHERE f.seq <= @floor::bigint AND pg_visible_in_snapshot(f.tx, @visible_in::pg_snapshot)
   AND NOT (f.seq <= @passed_seq::bigint AND pg_visible_in_snapshot(f.tx, @passed_in::pg_snapshot))
   AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = f.id AND l.seq = f.seq AND l.tx = f.tx)
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS e WHERE e.id = f.id AND e.seq = f.seq AND e.tx = f.tx);
@@ -57,7 +62,8 @@ SELECT EXISTS (
 -- Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
 -- migrations.
 -- name: Renumber :one
-SELECT event_outbox_renumber(@name::text, @epoch::bigint, @holder::uuid, @former::bigint, @next::bigint)::text AS outcome;
+SELECT event_outbox_renumber(@name::text, @epoch::bigint, @holder::uuid, @former::bigint, @next::bigint,
+                             @listed::bigint[], sqlc.narg('seen')::pg_snapshot)::text AS outcome;
 
 -- LogPlace reads the place of the sequence of seq. If its file is another one, or it stands
 -- lower than before, new rows have numbers that old ones had.

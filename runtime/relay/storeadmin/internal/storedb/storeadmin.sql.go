@@ -356,6 +356,39 @@ func (q *Queries) ForgetCursor(ctx context.Context) error {
 	return err
 }
 
+const forgetDoubleCopies = `-- name: ForgetDoubleCopies :exec
+DELETE FROM event_outbox_failed AS d
+USING (
+    SELECT e.id, e.seq, e.tx, row_number() OVER (PARTITION BY e.id, e.seq ORDER BY o.id IS NULL, e.tx DESC) AS place
+    FROM event_outbox_failed AS e LEFT JOIN event_outbox AS o ON o.id = e.id AND o.seq = e.seq AND o.tx = e.tx
+    WHERE e.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(e.tx, pg_current_snapshot())
+) AS k
+WHERE d.id = k.id AND d.seq = k.seq AND d.tx = k.tx AND k.place > 1
+`
+
+func (q *Queries) ForgetDoubleCopies(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, forgetDoubleCopies)
+	return err
+}
+
+const forgetDoubleLate = `-- name: ForgetDoubleLate :exec
+DELETE FROM event_outbox_late AS d
+USING (
+    SELECT e.id, e.seq, e.tx,
+           row_number() OVER (PARTITION BY e.id, e.seq ORDER BY o.id IS NULL, e.published_at IS NOT NULL, e.tx DESC) AS place
+    FROM event_outbox_late AS e LEFT JOIN event_outbox AS o ON o.id = e.id AND o.seq = e.seq AND o.tx = e.tx
+    WHERE e.tx >= pg_snapshot_xmin(pg_current_snapshot()) AND NOT pg_visible_in_snapshot(e.tx, pg_current_snapshot())
+) AS k
+WHERE d.id = k.id AND d.seq = k.seq AND d.tx = k.tx AND k.place > 1
+`
+
+// ForgetDoubleLate and ForgetDoubleCopies remove entries that OwnRows would make the same: of those with
+// one id and seq, and transaction ids of another cluster, the one of the row is kept, or else one.
+func (q *Queries) ForgetDoubleLate(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, forgetDoubleLate)
+	return err
+}
+
 const forgetLate = `-- name: ForgetLate :exec
 DELETE FROM event_outbox_late AS l WHERE l.seq >= $1::bigint AND NOT l.discarded
 `
@@ -376,38 +409,42 @@ func (q *Queries) ForgetTimes(ctx context.Context) error {
 	return err
 }
 
-const hasRowBelow = `-- name: HasRowBelow :one
+const hasNumberAgain = `-- name: HasNumberAgain :one
 SELECT EXISTS (
     SELECT FROM (
-        SELECT o.id, o.seq, o.tx FROM event_outbox AS o
+        SELECT o.id, o.seq, o.tx, count(*) OVER (PARTITION BY o.seq) AS together FROM event_outbox AS o
         WHERE o.tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $1::pg_snapshot)
         OFFSET 0
     ) AS n
-    WHERE n.seq <= $2::bigint AND NOT (n.seq <= $3::bigint AND pg_visible_in_snapshot(n.tx, $4::pg_snapshot))
+    WHERE (n.seq <= $2::bigint OR n.together > 1
+           OR EXISTS (SELECT FROM event_outbox_late AS w WHERE w.seq = n.seq AND w.published_at IS NULL)
+           OR EXISTS (SELECT FROM event_outbox_failed AS c WHERE c.seq = n.seq))
+      AND NOT (n.seq <= $3::bigint AND pg_visible_in_snapshot(n.tx, $4::pg_snapshot))
       AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = n.id AND l.seq = n.seq AND l.tx = n.tx)
       AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = n.id AND f.seq = n.seq AND f.tx = n.tx)
-)::boolean AS below
+)::boolean AS again
 `
 
-type HasRowBelowParams struct {
+type HasNumberAgainParams struct {
 	Base  string
 	Floor int64
 	Seq   int64
 	Shown string
 }
 
-// HasRowBelow reports whether there is a row that is not settled, has no entry, and whose number is
-// not above the floor: the sequence was set back and has passed the floor again.
-func (q *Queries) HasRowBelow(ctx context.Context, arg HasRowBelowParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasRowBelow,
+// HasNumberAgain reports whether the sequence was set back, and has passed its former place: a row that is
+// not settled and has no entry has a number that is not above the floor, or that another row that the
+// cursor has not passed, or the entry of another row, has too.
+func (q *Queries) HasNumberAgain(ctx context.Context, arg HasNumberAgainParams) (bool, error) {
+	row := q.db.QueryRow(ctx, hasNumberAgain,
 		arg.Base,
 		arg.Floor,
 		arg.Seq,
 		arg.Shown,
 	)
-	var below bool
-	err := row.Scan(&below)
-	return below, err
+	var again bool
+	err := row.Scan(&again)
+	return again, err
 }
 
 const leftOut = `-- name: LeftOut :one
@@ -633,19 +670,20 @@ func (q *Queries) ReadCursor(ctx context.Context) (ReadCursorRow, error) {
 }
 
 const renumber = `-- name: Renumber :one
-SELECT event_outbox_renumber(l.name, l.epoch, l.holder, $1::bigint, $2::bigint)::text AS outcome
+SELECT event_outbox_renumber(l.name, l.epoch, l.holder, $1::bigint, $2::bigint, $3::bigint[], NULL)::text AS outcome
 FROM event_outbox_lease AS l ORDER BY l.name LIMIT 1
 `
 
 type RenumberParams struct {
 	Former    int64
 	Following int64
+	Listed    []int64
 }
 
 // Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
 // migrations. A log without a lease was never read.
 func (q *Queries) Renumber(ctx context.Context, arg RenumberParams) (string, error) {
-	row := q.db.QueryRow(ctx, renumber, arg.Former, arg.Following)
+	row := q.db.QueryRow(ctx, renumber, arg.Former, arg.Following, arg.Listed)
 	var outcome string
 	err := row.Scan(&outcome)
 	return outcome, err
