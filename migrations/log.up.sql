@@ -237,7 +237,8 @@ BEGIN
     --
     -- With the lock no transaction is open that has inserted a row, so every number that was given
     -- is visible or will never be. Rows are decided if an entry or the cursor says what becomes of
-    -- them: entries belong to id, seq and tx, and a number in ahead to the only row with it. The others
+    -- them: entries belong to id, seq and tx, and a number in ahead to the only row with it. The cursor's
+    -- place says nothing about a row up to floor that base does not show: nobody has read it. The others
     -- are earlier if they were inserted before the sequence was set back, as far as that is known:
     -- seen shows them, or the sequence has not reached their numbers again, or they are of a
     -- transaction that began before that of such a row, or before that of any row whose number an
@@ -262,6 +263,7 @@ BEGIN
             doubtful bigint;
             later_from bigint;
             place bigint;
+            floor bigint;
             ahead bytea := '';
             last bigint := 0;
             distance bigint;
@@ -275,7 +277,7 @@ BEGIN
             unpassed CONSTANT text := $q$
                 WITH noted AS MATERIALIZED (
                     SELECT o.id, o.seq, o.tx,
-                           pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $3
+                           pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $3 AND o.seq > $6
                            OR EXISTS (SELECT FROM %2$s_late AS e WHERE e.id = o.id AND e.seq = o.seq AND e.tx = o.tx)
                            OR EXISTS (SELECT FROM %2$s_failed AS e WHERE e.id = o.id AND e.seq = o.seq AND e.tx = o.tx) AS entered,
                            pg_visible_in_snapshot(o.tx, $5) AND o.seq IN (SELECT unnest($4)) AS listed,
@@ -411,9 +413,12 @@ BEGIN
                 END LOOP;
             END IF;
 
+            floor := least(place, (SELECT min(o.seq) - 1 FROM (
+                SELECT n.seq FROM %2$s AS n WHERE n.tx >= pg_snapshot_xmin(c.base) AND NOT pg_visible_in_snapshot(n.tx, c.base) OFFSET 0
+            ) AS o));
             DELETE FROM %2$s_cursor AS d WHERE d.n = former;
             INSERT INTO %2$s_cursor (n, base, shown, seq, ahead, floor, system, database, sequence_file)
-            SELECT next, c.base, pg_current_snapshot(), place, ahead, place, s.system_identifier, d.oid::bigint, pg_relation_filenode(sequence)::bigint
+            SELECT next, c.base, pg_current_snapshot(), place, ahead, floor, s.system_identifier, d.oid::bigint, pg_relation_filenode(sequence)::bigint
             FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database();
             RETURN renumbered::text;
         EXCEPTION

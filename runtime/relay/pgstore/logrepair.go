@@ -302,7 +302,7 @@ func (s *LogStore) lookBelow(ctx context.Context, what string, lt *logTerm, span
 		err := s.inTerm(ctx, what, func(_ *term, se *session) error {
 			row, err := se.q.LogLowest(ctx, pgdb.LogLowestParams{
 				FromTx: next, ToTx: to.xmax, Open: append([]uint64{}, from.open...), MaxRows: belowRows, Floor: span.start,
-				VisibleIn: span.shown, PassedIn: span.passedIn, PassedSeq: span.passedSeq,
+				VisibleIn: span.shown,
 			})
 			if err != nil {
 				return fmt.Errorf("look for rows below the floor: %w", err)

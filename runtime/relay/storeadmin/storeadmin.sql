@@ -72,10 +72,11 @@ SELECT EXISTS (
         WHERE o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
         OFFSET 0
     ) AS n
-    WHERE (n.seq <= @floor::bigint OR n.together > 1
-           OR EXISTS (SELECT FROM event_outbox_late AS w WHERE w.seq = n.seq AND w.published_at IS NULL)
-           OR EXISTS (SELECT FROM event_outbox_failed AS c WHERE c.seq = n.seq))
-      AND NOT (n.seq <= @seq::bigint AND pg_visible_in_snapshot(n.tx, @shown::pg_snapshot))
+    WHERE (n.seq <= @floor::bigint
+           OR (n.together > 1
+               OR EXISTS (SELECT FROM event_outbox_late AS w WHERE w.seq = n.seq AND w.published_at IS NULL)
+               OR EXISTS (SELECT FROM event_outbox_failed AS c WHERE c.seq = n.seq))
+           AND NOT (n.seq <= @seq::bigint AND pg_visible_in_snapshot(n.tx, @shown::pg_snapshot)))
       AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = n.id AND l.seq = n.seq AND l.tx = n.tx)
       AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = n.id AND f.seq = n.seq AND f.tx = n.tx)
 )::boolean AS again;

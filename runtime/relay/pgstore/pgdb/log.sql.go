@@ -541,8 +541,8 @@ func (q *Queries) LogHighest(ctx context.Context) (LogHighestRow, error) {
 
 const LogLowest = `-- name: LogLowest :one
 WITH bound AS MATERIALIZED (
-    SELECT coalesce((SELECT b.tx FROM event_outbox AS b WHERE b.tx > $1::xid8 AND b.tx < $7::xid8
-                     ORDER BY b.tx OFFSET $8 LIMIT 1), $7::xid8)::xid8 AS tx
+    SELECT coalesce((SELECT b.tx FROM event_outbox AS b WHERE b.tx > $1::xid8 AND b.tx < $5::xid8
+                     ORDER BY b.tx OFFSET $6 LIMIT 1), $5::xid8)::xid8 AS tx
 )
 SELECT coalesce(min(f.seq), 0)::bigint AS seq, (SELECT bound.tx FROM bound)::xid8 AS next_tx
 FROM (
@@ -551,7 +551,6 @@ FROM (
     SELECT c.id, c.seq, c.tx FROM event_outbox AS c WHERE c.tx = ANY($2::xid8[])
 ) AS f
 WHERE f.seq <= $3::bigint AND pg_visible_in_snapshot(f.tx, $4::pg_snapshot)
-  AND NOT (f.seq <= $5::bigint AND pg_visible_in_snapshot(f.tx, $6::pg_snapshot))
   AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = f.id AND l.seq = f.seq AND l.tx = f.tx)
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS e WHERE e.id = f.id AND e.seq = f.seq AND e.tx = f.tx)
 `
@@ -561,8 +560,6 @@ type LogLowestParams struct {
 	Open      []uint64
 	Floor     int64
 	VisibleIn string
-	PassedSeq int64
-	PassedIn  string
 	ToTx      uint64
 	MaxRows   int32
 }
@@ -575,15 +572,13 @@ type LogLowestRow struct {
 // LogLowest is the lowest seq up to the floor of rows that one snapshot shows and that have no entry;
 // 0: there is none. It looks at whole transactions, from from_tx on and below to_tx, until it has
 // looked at max_rows rows of others than the first; next_tx is the one after them. It looks at the
-// transactions in open each time. The rows up to passed_seq that passed_in shows are left out.
+// transactions in open each time.
 func (q *Queries) LogLowest(ctx context.Context, arg LogLowestParams) (LogLowestRow, error) {
 	row := q.db.QueryRow(ctx, LogLowest,
 		arg.FromTx,
 		arg.Open,
 		arg.Floor,
 		arg.VisibleIn,
-		arg.PassedSeq,
-		arg.PassedIn,
 		arg.ToTx,
 		arg.MaxRows,
 	)

@@ -27,7 +27,7 @@ LIMIT 1;
 -- LogLowest is the lowest seq up to the floor of rows that one snapshot shows and that have no entry;
 -- 0: there is none. It looks at whole transactions, from from_tx on and below to_tx, until it has
 -- looked at max_rows rows of others than the first; next_tx is the one after them. It looks at the
--- transactions in open each time. The rows up to passed_seq that passed_in shows are left out.
+-- transactions in open each time.
 -- name: LogLowest :one
 WITH bound AS MATERIALIZED (
     SELECT coalesce((SELECT b.tx FROM event_outbox AS b WHERE b.tx > @from_tx::xid8 AND b.tx < @to_tx::xid8
@@ -40,7 +40,6 @@ FROM (
     SELECT c.id, c.seq, c.tx FROM event_outbox AS c WHERE c.tx = ANY(@open::xid8[])
 ) AS f
 WHERE f.seq <= @floor::bigint AND pg_visible_in_snapshot(f.tx, @visible_in::pg_snapshot)
-  AND NOT (f.seq <= @passed_seq::bigint AND pg_visible_in_snapshot(f.tx, @passed_in::pg_snapshot))
   AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = f.id AND l.seq = f.seq AND l.tx = f.tx)
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS e WHERE e.id = f.id AND e.seq = f.seq AND e.tx = f.tx);
 

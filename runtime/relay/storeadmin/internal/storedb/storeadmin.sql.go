@@ -416,10 +416,11 @@ SELECT EXISTS (
         WHERE o.tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $1::pg_snapshot)
         OFFSET 0
     ) AS n
-    WHERE (n.seq <= $2::bigint OR n.together > 1
-           OR EXISTS (SELECT FROM event_outbox_late AS w WHERE w.seq = n.seq AND w.published_at IS NULL)
-           OR EXISTS (SELECT FROM event_outbox_failed AS c WHERE c.seq = n.seq))
-      AND NOT (n.seq <= $3::bigint AND pg_visible_in_snapshot(n.tx, $4::pg_snapshot))
+    WHERE (n.seq <= $2::bigint
+           OR (n.together > 1
+               OR EXISTS (SELECT FROM event_outbox_late AS w WHERE w.seq = n.seq AND w.published_at IS NULL)
+               OR EXISTS (SELECT FROM event_outbox_failed AS c WHERE c.seq = n.seq))
+           AND NOT (n.seq <= $3::bigint AND pg_visible_in_snapshot(n.tx, $4::pg_snapshot)))
       AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = n.id AND l.seq = n.seq AND l.tx = n.tx)
       AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = n.id AND f.seq = n.seq AND f.tx = n.tx)
 )::boolean AS again
