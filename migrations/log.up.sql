@@ -232,7 +232,7 @@ BEGIN
     --   how many rows have another number.
     --
     -- Writers wait behind a lock. So it does not ask for one while a transaction is open that has
-    -- been writing for 100 ms. All that it does is rolled back with its transaction, also what it
+    -- been writing for 100 ms. Nested loops would take hours if the statistics are old. All that it does is rolled back with its transaction, also what it
     -- does to the sequence.
     --
     -- With the lock no transaction is open that has inserted a row, so every number that was given
@@ -248,7 +248,7 @@ BEGIN
     EXECUTE format($outer$
         CREATE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint,
                                                    listed bigint[], seen pg_snapshot) RETURNS text
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS %2$L
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET enable_nestloop = off AS %2$L
     $outer$, place, format($body$
         DECLARE
             parent CONSTANT text := %2$L;
@@ -278,13 +278,13 @@ BEGIN
                 WITH noted AS MATERIALIZED (
                     SELECT o.id, o.seq, o.tx,
                            pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $3 AND o.seq > $6
-                           OR EXISTS (SELECT FROM %2$s_late AS e WHERE e.id = o.id AND e.seq = o.seq AND e.tx = o.tx)
-                           OR EXISTS (SELECT FROM %2$s_failed AS e WHERE e.id = o.id AND e.seq = o.seq AND e.tx = o.tx) AS entered,
+                           OR e.id IS NOT NULL OR (f.id = o.id AND f.tx = o.tx) IS TRUE AS entered,
                            pg_visible_in_snapshot(o.tx, $5) AND o.seq IN (SELECT unnest($4)) AS listed,
                            (l.id <> o.id OR l.tx <> o.tx) IS TRUE OR (f.id <> o.id OR f.tx <> o.tx) IS TRUE AS entry,
                            lag(o.id) OVER same IS NOT NULL AS second,
                            lead(o.id) OVER same IS NOT NULL AS first
                     FROM %2$s AS o
+                    LEFT JOIN %2$s_late AS e ON e.id = o.id AND e.seq = o.seq AND e.tx = o.tx
                     LEFT JOIN %2$s_late AS l ON l.seq = o.seq AND l.published_at IS NULL
                     LEFT JOIN %2$s_failed AS f ON f.seq = o.seq
                     WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
