@@ -279,7 +279,7 @@ BEGIN
                     SELECT o.id, o.seq, o.tx,
                            pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $3 AND o.seq > $6
                            OR e.id IS NOT NULL OR (f.id = o.id AND f.tx = o.tx) IS TRUE AS entered,
-                           pg_visible_in_snapshot(o.tx, $5) AND o.seq IN (SELECT unnest($4)) AS listed,
+                           pg_visible_in_snapshot(o.tx, $5) AND k.seq IS NOT NULL AS listed,
                            (l.id <> o.id OR l.tx <> o.tx) IS TRUE OR (f.id <> o.id OR f.tx <> o.tx) IS TRUE AS entry,
                            lag(o.id) OVER same IS NOT NULL AS second,
                            lead(o.id) OVER same IS NOT NULL AS first
@@ -287,6 +287,7 @@ BEGIN
                     LEFT JOIN %2$s_late AS e ON e.id = o.id AND e.seq = o.seq AND e.tx = o.tx
                     LEFT JOIN %2$s_late AS l ON l.seq = o.seq AND l.published_at IS NULL
                     LEFT JOIN %2$s_failed AS f ON f.seq = o.seq
+                    LEFT JOIN unnest($4) AS k (seq) ON k.seq = o.seq
                     WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
                     WINDOW same AS (PARTITION BY o.seq ORDER BY o.tx, o.id)
                 ), unpassed AS (
