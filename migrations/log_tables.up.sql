@@ -4,7 +4,8 @@
 --
 -- base shows no row that is not settled. Of the rows that shown shows, those up to seq are
 -- settled. ahead has the numbers of further settled rows. base shows each row with a number up to floor,
--- or will have, unless the row has an entry in event_outbox_late or event_outbox_failed. All that is true in one database of one cluster; seq, ahead and floor are about the
+-- or will have, unless the row has an entry in event_outbox_late or event_outbox_failed. All that is
+-- true in one database of one cluster; seq, ahead and floor are about the
 -- numbers of one sequence, whose file is sequence_file.
 CREATE TABLE event_outbox_cursor (
     n             bigint      NOT NULL PRIMARY KEY,
