@@ -28,7 +28,7 @@ var usedTables = func() *regexp.Regexp {
 	for _, use := range logShape.uses {
 		names = append(names, regexp.QuoteMeta(use.table))
 	}
-	names = append(names, makePartition, dropPartition)
+	names = append(names, makePartition, dropPartition, renumberRows)
 	return regexp.MustCompile(`'?\b(?:` + strings.Join(names, "|") + `)\b`)
 }()
 
