@@ -232,8 +232,9 @@ BEGIN
     --   how many rows have another number.
     --
     -- Writers wait behind a lock. So it does not ask for one while a transaction is open that has
-    -- been writing for 100 ms. Nested loops would take hours if the statistics are old. All that it does is rolled back with its transaction, also what it
-    -- does to the sequence.
+    -- been writing for 100 ms. All that it does is rolled back with its transaction, also what it
+    -- does to the sequence. It joins with hash tables, which the sessions of a relay do not
+    -- allow: nested loops compare each row with each other one.
     --
     -- With the lock no transaction is open that has inserted a row, so every number that was given
     -- is visible or will never be. Rows are decided if an entry or the cursor says what becomes of
@@ -248,7 +249,8 @@ BEGIN
     EXECUTE format($outer$
         CREATE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint,
                                                    listed bigint[], seen pg_snapshot) RETURNS text
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET enable_nestloop = off AS %2$L
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
+        SET enable_hashjoin = on SET enable_seqscan = on SET enable_nestloop = off SET jit = off AS %2$L
     $outer$, place, format($body$
         DECLARE
             parent CONSTANT text := %2$L;
@@ -265,11 +267,11 @@ BEGIN
             place bigint;
             floor bigint;
             ahead bytea := '';
+            entry bytea;
             last bigint := 0;
             distance bigint;
             chunk bigint;
             bits bigint;
-            row_id uuid;
             renumbered bigint := 0;
             -- The rows that base ($1) does not show. $2 and $3 are the cursor's place, $4 and $5 are
             -- listed and seen, $6 is the floor. A number is shared if another row or the entry of
@@ -391,27 +393,33 @@ BEGIN
             $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor, place LOOP
                 distance := chunk - last;
                 last := chunk;
+                entry := '';
                 WHILE distance > 127 LOOP
-                    ahead := ahead || set_byte('\x00'::bytea, 0, (distance & 127)::integer | 128);
+                    entry := entry || set_byte('\x00'::bytea, 0, (distance & 127)::integer | 128);
                     distance := distance >> 7;
                 END LOOP;
-                ahead := ahead || set_byte('\x00'::bytea, 0, distance::integer);
+                entry := entry || set_byte('\x00'::bytea, 0, distance::integer);
                 FOR i IN REVERSE 8 .. 1 LOOP
-                    ahead := ahead || substring(int8send(bits) FROM i FOR 1);
+                    entry := entry || substring(int8send(bits) FROM i FOR 1);
                 END LOOP;
+                ahead := ahead || entry;
             END LOOP;
 
             IF doubtful IS NOT NULL OR later_from IS NOT NULL THEN
-                FOR row_id IN EXECUTE split || $q$
-                    SELECT s.id FROM split AS s
+                -- UPDATE … FROM draws numbers in the order of its plan. INSERT draws them in that of its rows,
+                -- and inserts none, because each id is there.
+                EXECUTE split || $q$
+                    INSERT INTO %2$s AS t (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic, headers, partition)
+                    OVERRIDING SYSTEM VALUE
+                    SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic, o.headers, o.partition
+                    FROM split AS s JOIN %2$s AS o ON o.id = s.id
                     WHERE NOT s.decided AND CASE WHEN s.later THEN s.seq >= $11 ELSE s.seq >= $12 END
                     ORDER BY s.later, s.seq, s.tx
+                    ON CONFLICT (id) DO UPDATE SET seq = DEFAULT
                 $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor,
                           CASE WHEN again IS NULL OR NOT pg_visible_in_snapshot(again, seen) THEN seen END, standing, early, again,
-                          later_from, doubtful LOOP
-                    UPDATE %2$s AS o SET seq = DEFAULT WHERE o.id = row_id;
-                    renumbered := renumbered + 1;
-                END LOOP;
+                          later_from, doubtful;
+                GET DIAGNOSTICS renumbered = ROW_COUNT;
             END IF;
 
             floor := least(place, (SELECT min(o.seq) - 1 FROM (

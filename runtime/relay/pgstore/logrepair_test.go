@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"errors"
+	"flag"
 	"slices"
 	"strings"
 	"testing"
@@ -500,6 +501,7 @@ func TestLogRepairKeepsWhatIsPublishedAhead(t *testing.T) {
 // write meanwhile. When it has ended, the numbers are repaired.
 func TestLogRepairLetsOthersWrite(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
+		setval(t, pg, 1_000_000) // more than the other writer inserts
 		insertAll(t, pg, "a", "b", "c")
 		s, lease, _, rows := begins(t, pg)
 		settle(t, s, lease, rows)
@@ -546,6 +548,42 @@ func TestLogOtherViolations(t *testing.T) {
 		err := s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1}})
 		if err == nil || errors.Is(err, relay.ErrLeaseLost) || strings.Contains(err.Error(), "set back") {
 			t.Errorf("the store says %v", err)
+		}
+	})
+}
+
+var repairRows = flag.Int("log.repair", 10_000, "how many rows TestLogRepairOfManyRows gives another number")
+
+// Many rows get other numbers, in the order of the former ones, whatever partitions they are in. The log
+// says how long it takes, while writers wait.
+func TestLogRepairOfManyRows(t *testing.T) {
+	// Row n is in the partition of one of four days, so rows of different days follow each other.
+	const many = `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
+		SELECT overlay(gen_random_uuid()::text PLACING left(event_outbox_id_at(now() + (3 - n % 4) * interval '1 day')::text, 13) FROM 1)::uuid,
+		       'a', 'order', 'order.paid.v1', 'orders', $1 || n, '{}' FROM generate_series(1, $2::integer) AS n`
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		insertAll(t, pg, "a", "b")
+		s, lease, _, rows := begins(t, pg)
+		settle(t, s, lease, rows)
+		exec(t, pg.Pool, many, "early ", *repairRows)
+		snapshot(t, s) // reads where the sequence stands
+		setval(t, pg, 1)
+		exec(t, pg.Pool, many, "late ", *repairRows)
+		begin := time.Now()
+		_, err := s.Snapshot(t.Context())
+		t.Logf("%d rows got other numbers within %s", ask[int64](t, pg.Pool, `SELECT count(*) FROM event_outbox WHERE seq > $1`, *repairRows+2), time.Since(begin))
+		ends(t, err)
+		if wrong := ask[int64](t, pg.Pool, `
+			SELECT count(*) FROM (SELECT seq, lag(seq) OVER (ORDER BY event_key LIKE 'late%', substring(event_key FROM '\d+')::integer) AS former
+			                      FROM event_outbox WHERE event_key LIKE '% %') AS o
+			WHERE former >= seq`); wrong > 0 {
+			t.Errorf("%d rows have numbers in another order", wrong)
+		}
+		if partitions := ask[int64](t, pg.Pool, `SELECT count(DISTINCT tableoid) FROM event_outbox`); partitions != 4 {
+			t.Errorf("the rows are in %d partitions; want 4", partitions)
+		}
+		if highest, standing := ask[int64](t, pg.Pool, `SELECT max(seq) FROM event_outbox`), ask[int64](t, pg.Pool, `SELECT last_value FROM event_outbox_seq_seq`); standing != highest {
+			t.Errorf("the sequence stands at %d; want %d", standing, highest)
 		}
 	})
 }
