@@ -124,6 +124,9 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 // AsideRows sets how many rows are read past the cursor before rows are set aside.
 func (s *LogStore) AsideRows(n int) { s.asideRows = n }
 
+// RepairRows sets how many rows a repair may look at.
+func (s *LogStore) RepairRows(n int32) { s.repairRows = n }
+
 // TidyRows sets how many rows one statement looks at to move the low-water mark.
 func (s *Store) TidyRows(n int32) { s.tidyRows = n }
 

@@ -51,6 +51,10 @@ const (
 	longestRepairPause = 10 * time.Second
 
 	mostVainRepairs = 2
+
+	// repairRows is how many rows a repair may look at while writers wait, which takes some seconds
+	// for each 100,000.
+	repairRows = 200_000
 )
 
 // mayRepair returns an error if it is too early for another repair, or if none helps.
@@ -151,10 +155,11 @@ func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm
 	done, err := s.renumber(ctx, t, se, row, next, seen)
 	lt.mu.Lock()
 	defer lt.mu.Unlock()
+	_, setup := errors.AsType[*relay.SetupError](err)
 	switch {
 	case done:
 		return fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost)
-	case errors.Is(err, errNumbersLocked), errors.Is(err, errOvertaken), sqlstate.Code(err) != "":
+	case setup, errors.Is(err, errNumbersLocked), errors.Is(err, errOvertaken), sqlstate.Code(err) != "":
 		lt.numbers.over = lt.numbers.unknown // the server has changed nothing
 	default:
 		lt.numbers.unknown = true
@@ -189,6 +194,13 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 		if err := q.SetStatementTimeout(limited, milliseconds(repairLimit)); err != nil {
 			return err
 		}
+		rows, err := q.LogUnpassed(limited, pgdb.LogUnpassedParams{Base: former.Base, MaxRows: s.repairRows + 1})
+		if err != nil {
+			return err
+		}
+		if rows > int64(s.repairRows) {
+			return s.tooMany()
+		}
 		outcome, err = q.Renumber(limited, arg)
 		return err
 	})
@@ -207,7 +219,10 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 			Err:     err,
 		}
 	}
+	var setup *relay.SetupError
 	switch {
+	case errors.As(err, &setup):
+		return false, err
 	case err != nil:
 		return false, fmt.Errorf("give events other numbers: %w", err)
 	case outcome == "lost":
@@ -224,6 +239,17 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 		"the sequence stands at the highest one, and events that were sent lately may be sent again",
 		slog.String("lease", s.cfg.Name), slog.Int64("events", events))
 	return true, nil
+}
+
+// tooMany returns the error about more rows than a repair may look at.
+func (s *LogStore) tooMany() error {
+	return &relay.SetupError{
+		Problem: errNumbers.Error() + fmt.Sprintf(", and the cursor has not passed more than %d rows, so that writers would wait long for a repair", s.repairRows),
+		Remedy: "stop the relays, and when writers may wait, run as the owner of the tables: SELECT " + s.relation(renumberRows) +
+			"(l.name, l.epoch, l.holder, c.n, c.n + 1, '{}', NULL) FROM " + s.relation("event_outbox_lease") + " AS l, " +
+			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1; it returns how many rows have other numbers, or `locked`: then run it again; " +
+			"events that were sent lately may be sent again",
+	}
 }
 
 // withoutDeadline returns a context that ends with another one, but not by its deadline.

@@ -552,6 +552,31 @@ func TestLogOtherViolations(t *testing.T) {
 	})
 }
 
+// If there are more rows than a repair may look at, writers do not wait, and the error says what to do.
+func TestLogRepairOfTooManyRows(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		insertAll(t, pg, "a", "b", "c")
+		s, lease, _, rows := begins(t, pg)
+		settle(t, s, lease, rows[:1])
+		setval(t, pg, 1)
+		insertAll(t, pg, "d")
+		s.RepairRows(3)
+		_, err := s.Snapshot(t.Context())
+		setup, ok := errors.AsType[*relay.SetupError](err)
+		if !ok || !strings.Contains(setup.Problem, "more than 3 rows") {
+			t.Fatalf("the store says %v", err)
+		}
+		_, statement, _ := strings.Cut(setup.Remedy, ": ")
+		statement, _, _ = strings.Cut(statement, ";")
+		if outcome := ask[string](t, pg.Pool, statement); outcome != "1" {
+			t.Errorf("the function returns %q; want that one row has another number", outcome)
+		}
+		if d := cmp.Diff([]string{"b", "c", "d"}, drained(t, pg, wide)); d != "" {
+			t.Errorf("the next terms read (-want +got): %s", d)
+		}
+	})
+}
+
 var repairRows = flag.Int("log.repair", 10_000, "how many rows TestLogRepairOfManyRows gives another number")
 
 // Many rows get other numbers, in the order of the former ones, whatever partitions they are in. The log

@@ -30,7 +30,8 @@ type LogStore struct {
 	partitions partitions
 	gone       int64 // the seq after which forgetGone looks next
 
-	asideRows int // see logAsideRows
+	asideRows  int   // see logAsideRows
+	repairRows int32 // see repairRows
 }
 
 var (
@@ -55,7 +56,7 @@ func NewLogStore(cfg Config) (*LogStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &LogStore{Store: s, asideRows: logAsideRows, beginning: make(chan struct{}, 1)}
+	l := &LogStore{Store: s, asideRows: logAsideRows, repairRows: repairRows, beginning: make(chan struct{}, 1)}
 	l.beginning <- struct{}{}
 	s.checks, s.shape = l.logChecks(), &logShape
 	s.unread = logUnread

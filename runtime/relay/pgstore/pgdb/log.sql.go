@@ -927,6 +927,26 @@ func (q *Queries) LogTick(ctx context.Context, arg LogTickParams) ([]LogTickRow,
 	return items, nil
 }
 
+const LogUnpassed = `-- name: LogUnpassed :one
+SELECT count(*)::bigint AS rows FROM (
+    SELECT FROM event_outbox AS o
+    WHERE o.tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $1) LIMIT $2
+) AS u
+`
+
+type LogUnpassedParams struct {
+	Base    string
+	MaxRows int32
+}
+
+// LogUnpassed counts the rows that base does not show, up to a limit.
+func (q *Queries) LogUnpassed(ctx context.Context, arg LogUnpassedParams) (int64, error) {
+	row := q.db.QueryRow(ctx, LogUnpassed, arg.Base, arg.MaxRows)
+	var rows int64
+	err := row.Scan(&rows)
+	return rows, err
+}
+
 const LogUnread = `-- name: LogUnread :one
 SELECT pg_current_snapshot()::text AS snapshot,
        (EXISTS (SELECT FROM event_outbox AS o WHERE o.tx >= $1::xid8)

@@ -64,6 +64,13 @@ SELECT EXISTS (
 SELECT event_outbox_renumber(@name::text, @epoch::bigint, @holder::uuid, @former::bigint, @next::bigint,
                              @listed::bigint[], sqlc.narg('seen')::pg_snapshot)::text AS outcome;
 
+-- LogUnpassed counts the rows that base does not show, up to a limit.
+-- name: LogUnpassed :one
+SELECT count(*)::bigint AS rows FROM (
+    SELECT FROM event_outbox AS o
+    WHERE o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base) LIMIT @max_rows
+) AS u;
+
 -- LogPlace reads the place of the sequence of seq. If its file is another one, or it stands
 -- lower than before, new rows have numbers that old ones had.
 -- name: LogPlace :one
