@@ -15,7 +15,7 @@ import (
 )
 
 const checkExplained = "`outboxgen check` on a project of 1,000 events, each of which differs from the earlier version in a folder by a " +
-	"change that breaks nobody. It looks for risky schemas (lint), compares the generated code with the schemas, and compares the " +
+	"compatible change. It looks for risky schemas (lint), compares the generated code with the schemas, and compares the " +
 	"versions; the last line leaves the generated code out. The barest code reads all files of both versions and decodes their YAML and JSON, and does nothing " +
 	"with them. The CPU seconds and the peak are those of the process with its children."
 

@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/outboxgen/outboxgen/runtime/consume"
@@ -267,6 +269,32 @@ func TestATombstoneThatWasSentToARetryTopic(t *testing.T) {
 		}
 		if err := stop(); err != nil {
 			b.t.Fatal(err)
+		}
+	})
+}
+
+// A record that is too large even alone holds up those behind it: their order is kept when
+// the topic takes larger records.
+func TestNothingIsSentBehindARecordThatIsTooLarge(t *testing.T) {
+	each(t, 1, func(b *bench) {
+		dead, small := b.k.NewTopic(b.t, "dead", 1), b.k.NewTopic(b.t, "small", 1, "max.message.bytes=20000")
+		values := [][]byte{[]byte("first"), []byte("second"), make([]byte, 30_000), []byte("fourth")}
+		if err := b.client.ProduceSync(b.t.Context(), b.dead(dead, values...)...).FirstErr(); err != nil {
+			b.t.Fatal(err)
+		}
+		sum, err := b.redrive(dead, func(c *deadletter.Config) { c.To = small })
+		if !errors.Is(err, kerr.MessageTooLarge) {
+			b.t.Errorf("the error is %v", err)
+		}
+		if d := cmp.Diff(deadletter.Summary{Chosen: 4, Sent: 2}, sum); d != "" {
+			b.t.Errorf("the summary (-want +got):\n%s", d)
+		}
+		var got []string
+		for _, r := range b.read(small, 2) {
+			got = append(got, r.Value)
+		}
+		if d := cmp.Diff([]string{"first", "second"}, got); d != "" {
+			b.t.Errorf("sent (-want +got):\n%s", d)
 		}
 	})
 }

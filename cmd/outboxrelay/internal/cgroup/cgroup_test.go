@@ -51,6 +51,11 @@ func TestMemoryLimit(t *testing.T) {
 			"sys/fs/cgroup/memory.max": "5000\n",
 			"sys/fs/other/memory.max":  "1\n",
 		}, limit{5000, true}},
+		"the host's groups are mounted too": {map[string]string{
+			"proc/self/cgroup":         "0::/\n",
+			"proc/self/mountinfo":      mountV2 + "31 23 0:26 / /host/cgroup ro - cgroup2 cgroup2 rw\n",
+			"sys/fs/cgroup/memory.max": "5000\n", "host/cgroup/memory.max": "max\n",
+		}, limit{5000, true}},
 		"version 1": {map[string]string{
 			"proc/self/cgroup": "9:name=systemd:/x\n4:memory:/x\n", "proc/self/mountinfo": mountV1,
 			"sys/fs/cgroup/memory/x/memory.limit_in_bytes": "134217728\n",

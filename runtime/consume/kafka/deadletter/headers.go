@@ -28,8 +28,8 @@ const (
 	// that dead-lettered it. Consumers of other groups skip the record.
 	HeaderRedriveGroup = "outbox_redrive_group"
 
-	// HeaderRedrivePosition is the header of a record without an event id that [Redrive]
-	// sent back: where it was published. consume.FromPosition makes the same id from it as
+	// HeaderRedrivePosition is the header of a record that [Redrive] sent back and whose
+	// header event_id is not a UUID: where it was published. consume.FromPosition makes the same id from it as
 	// from the first record.
 	HeaderRedrivePosition = "outbox_redrive_position"
 )
