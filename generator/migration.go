@@ -43,6 +43,9 @@ type MigrationConfig struct {
 	Pauses bool
 	// Grants selects the migration that grants privileges to the roles.
 	Grants bool
+	// Log selects an outbox that is a log, not a table: for the migration that creates the
+	// tables, and for Grants.
+	Log bool
 	// Roles are the roles for Grants.
 	Roles migrations.Roles
 	// Schema is the Postgres schema of the tables; SchemaOfTables returns that of a
@@ -109,6 +112,9 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 	}
 	if cfg.Dir != "" && cfg.Format == string(migrations.Atlas) {
 		opts.Dir = os.DirFS(cfg.Dir)
+	}
+	if cfg.Log {
+		opts.Store = migrations.StoreLog
 	}
 	switch {
 	case cfg.Grants:

@@ -46,11 +46,23 @@ const (
 	KindGrants  Kind = "grants"  // grants roles their privileges on the tables
 )
 
+// Store is what kind of outbox event_outbox is.
+type Store string
+
+// The stores of an outbox.
+const (
+	StoreTable Store = "table" // a table; the relay marks or deletes each published row
+	StoreLog   Store = "log"   // a partitioned log; rows are only inserted, and a cursor says which are published
+)
+
 // Options say which migration Files writes and how it is numbered. The same options
 // give the same bytes.
 type Options struct {
 	// Kind is the kind of migration. "": KindCreate.
 	Kind Kind
+	// Store is the store of the outbox, for KindCreate and KindGrants. "": StoreTable. The
+	// other kinds are for tables only.
+	Store Store
 	// Schema is the Postgres schema of the tables, which must exist. "": names are
 	// unqualified, and the tool's search_path decides.
 	Schema string
@@ -112,9 +124,15 @@ type migration struct {
 
 func (o Options) migration() (migration, error) {
 	var m migration
+	if err := o.checkStore(); err != nil {
+		return m, err
+	}
 	switch o.Kind {
 	case "", KindCreate:
 		m = migration{"event_outbox", "Create the tables of the outbox.", createUp, createDown}
+		if o.Store == StoreLog {
+			m = migration{"event_outbox_log", "Create the tables of the outbox, which is a log.", logUp, logDown}
+		}
 	case KindUpgrade:
 		m = migration{"event_outbox_upgrade", "Upgrade event_outbox to the current shape.", upgradeUp, upgradeDown}
 	case KindIndexes:
@@ -125,7 +143,7 @@ func (o Options) migration() (migration, error) {
 		if o.Schema != "" && !schemaName.MatchString(o.Schema) {
 			break // reported below
 		}
-		up, down, err := o.Roles.sql(o.Schema)
+		up, down, err := o.Roles.sql(o.Store, o.Schema)
 		if err != nil {
 			return m, err
 		}
@@ -141,6 +159,16 @@ func (o Options) migration() (migration, error) {
 	}
 	m.up, m.down = qualify(m.up, o.Schema), qualify(m.down, o.Schema)
 	return m, nil
+}
+
+func (o Options) checkStore() error {
+	switch {
+	case o.Store != "" && o.Store != StoreTable && o.Store != StoreLog:
+		return fmt.Errorf("migrations: unknown store %q; choose %s or %s", o.Store, StoreTable, StoreLog)
+	case o.Store == StoreLog && o.Kind != "" && o.Kind != KindCreate && o.Kind != KindGrants:
+		return fmt.Errorf("migrations: a log needs no migration of kind %q", o.Kind)
+	}
+	return nil
 }
 
 // numbered returns Number with the given digits, or Time if there is no Number.

@@ -13,6 +13,12 @@ var grantsUp string
 //go:embed grants.down.sql
 var grantsDown string
 
+//go:embed log_grants.up.sql
+var logGrantsUp string
+
+//go:embed log_grants.down.sql
+var logGrantsDown string
+
 // Roles are the database roles for [KindGrants]. The zero value means [DefaultRoles].
 // If one is set, the empty ones get no privileges.
 type Roles struct {
@@ -38,7 +44,7 @@ var (
 )
 
 // sql returns the grants for these roles, and the SQL that revokes them.
-func (r Roles) sql(schema string) (up, down string, err error) {
+func (r Roles) sql(store Store, schema string) (up, down string, err error) {
 	if r == (Roles{}) {
 		r = DefaultRoles()
 	}
@@ -60,6 +66,9 @@ func (r Roles) sql(schema string) (up, down string, err error) {
 		all = append(all, name)
 	}
 	up, down = grantTo(grantsUp, names), grantTo(grantsDown, names)
+	if store == StoreLog {
+		up, down = grantTo(logGrantsUp, names), grantTo(logGrantsDown, names)
+	}
 	if schema != "" {
 		up += fmt.Sprintf("\nGRANT USAGE ON SCHEMA \"%s\" TO %s;\n", schema, strings.Join(all, ", "))
 		down += fmt.Sprintf("\nREVOKE USAGE ON SCHEMA \"%s\" FROM %s;\n", schema, strings.Join(all, ", "))

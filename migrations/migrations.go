@@ -36,6 +36,18 @@ var pausesUp string
 //go:embed pauses.down.sql
 var pausesDown string
 
+//go:embed log.up.sql
+var logOutbox string
+
+//go:embed log_tables.up.sql
+var logTables string
+
+//go:embed log.down.sql
+var logDown string
+
+// logUp creates a log, and the other tables with the statements of create.up.sql.
+var logUp = logOutbox + "\n" + logTables + "\n" + from(createUp, "CREATE TABLE event_outbox_lease")
+
 // upgradeUp changes event_outbox and then creates the other tables with the statements
 // of create.up.sql.
 var upgradeUp = upgradeOutbox + "\n" + from(createUp, "CREATE TABLE event_outbox_lease")
@@ -43,6 +55,18 @@ var upgradeUp = upgradeOutbox + "\n" + from(createUp, "CREATE TABLE event_outbox
 // SQL returns the complete current schema as plain SQL with unqualified names. sqlc
 // compiles queries against it if a service has no migrations of its own.
 func SQL() string { return createUp }
+
+// LogSQL is SQL for an outbox that is a log.
+func LogSQL() string { return logUp }
+
+// OutboxSQL returns the part of SQL or LogSQL that creates event_outbox, with the tables that
+// only a log has. The other tables are the same for both stores.
+func OutboxSQL(s Store) string {
+	if s == StoreLog {
+		return logOutbox + "\n" + logTables
+	}
+	return before(createUp, "CREATE TABLE event_outbox_lease")
+}
 
 // Reasons why a migration does not fit the database. Errors of this package wrap them.
 var (
@@ -52,7 +76,13 @@ var (
 	// ErrNoOutbox is returned by Upgrade and Downgrade if there is no event_outbox in
 	// the search_path.
 	ErrNoOutbox = errors.New("there is no event_outbox in the search_path: run Up, or look at the search_path")
+	// ErrOtherStore is returned if event_outbox is a log and the function is for a table, or
+	// the other way round.
+	ErrOtherStore = errors.New("event_outbox is of the other store")
 )
+
+// errLog is for functions about tables.
+var errLog = fmt.Errorf("%w: it is a log, not a table", ErrOtherStore)
 
 // Up creates the tables in the first schema of the search_path. If they exist, it does
 // nothing, so every instance of a service may call it at every start. It returns
@@ -64,8 +94,24 @@ func Up(ctx context.Context, conn *pgx.Conn) error {
 			return createUp, nil
 		case older:
 			return "", ErrOlderShape
+		case log:
+			return "", errLog
 		}
 		return "", nil
+	})
+}
+
+// UpLog is Up for an outbox that is a log. It returns ErrOtherStore if event_outbox is a
+// table; `outboxrelay store migrate` moves its rows into a log.
+func UpLog(ctx context.Context, conn *pgx.Conn) error {
+	return migrate(ctx, conn, "create the tables of a log", func(s shape) (string, error) {
+		switch s {
+		case absent:
+			return logUp, nil
+		case log:
+			return "", nil
+		}
+		return "", fmt.Errorf("%w: it is a table, not a log", ErrOtherStore)
 	})
 }
 
@@ -79,17 +125,22 @@ func AllowPauses(ctx context.Context, conn *pgx.Conn) error {
 			return "", ErrNoOutbox
 		case older:
 			return "", ErrOlderShape
-		case current:
+		case current, log:
 			return "", nil
 		}
 		return pausesUp, nil
 	})
 }
 
-// Down drops the tables and every event in them, published or not. Missing tables are
-// no error.
+// Down drops the tables and every event in them, published or not, also those of a log.
+// Missing tables are no error.
 func Down(ctx context.Context, conn *pgx.Conn) error {
-	return migrate(ctx, conn, "drop the tables", func(shape) (string, error) { return createDown, nil })
+	return migrate(ctx, conn, "drop the tables", func(s shape) (string, error) {
+		if s == log {
+			return logDown, nil
+		}
+		return createDown, nil
+	})
 }
 
 // Upgrade turns an event_outbox of an older shape, or with indexes that have published_at
@@ -111,7 +162,7 @@ func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 	})
 }
 
-// Downgrade undoes Upgrade. It keeps the rows, without the values for which the older
+// Downgrade undoes Upgrade. It is not for a log. It keeps the rows, without the values for which the older
 // shape has no columns. Dead rows become unpublished, and the lease, the audit and the
 // inbox are dropped. Delayed events that wait are an error. Published tombstones are
 // deleted; unpublished ones are an error. If the shape is the older one, it does nothing.
@@ -122,6 +173,8 @@ func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 			return "", ErrNoOutbox
 		case unmarked, unpaused, current:
 			return upgradeDown, nil
+		case log:
+			return "", errLog
 		}
 		return "", nil
 	})
@@ -136,6 +189,7 @@ const (
 	unmarked              // all of them, and the lease has no low_water
 	unpaused              // and low_water, but event_outbox_audit is from before pauses
 	current               // everything
+	log                   // it is a log
 )
 
 // added are the columns that distinguish the current shape from an older one.
@@ -195,10 +249,12 @@ func lockedTable(pg *pgconn.PgError) string {
 // look returns the shape of event_outbox. A table with only some of the columns is an
 // error: no migration of this package makes one.
 func look(ctx context.Context, tx pgx.Tx) (shape, error) {
-	var exists, marked, paused bool
+	var exists, isLog, marked, paused bool
 	var columns []string
 	err := tx.QueryRow(ctx, `
 		SELECT to_regclass('event_outbox') IS NOT NULL,
+		       to_regclass('event_outbox_cursor') IS NOT NULL
+		       AND EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('event_outbox') AND relkind = 'p'),
 		       ARRAY(SELECT attname::text FROM pg_attribute
 		             WHERE attrelid = to_regclass('event_outbox') AND attnum > 0 AND NOT attisdropped),
 		       EXISTS (SELECT FROM pg_attribute
@@ -211,12 +267,15 @@ func look(ctx context.Context, tx pgx.Tx) (shape, error) {
 		               FROM pg_index WHERE indrelid = to_regclass('event_outbox_audit') AND indisvalid AND indpred IS NOT NULL) IS TRUE
 		          AND EXISTS (SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
 		                      WHERE i.indrelid = to_regclass('event_outbox_audit') AND i.indisvalid AND i.indpred IS NULL AND a.attname = 'event_id')`).
-		Scan(&exists, &columns, &marked, &paused)
+		Scan(&exists, &isLog, &columns, &marked, &paused)
 	if err != nil {
 		return absent, fmt.Errorf("look at event_outbox: %w", err)
 	}
 	if !exists {
 		return absent, nil
+	}
+	if isLog {
+		return log, nil
 	}
 	var missing []string
 	for _, name := range added {

@@ -12,9 +12,17 @@ functions to every context.configure(...):
     )
 """
 
+import re
+
 TABLES = frozenset(
     {
         "event_outbox",
+        "event_outbox_other",
+        "event_outbox_cursor",
+        "event_outbox_late",
+        "event_outbox_failed",
+        "event_outbox_tick",
+        "event_outbox_deleted",
         "event_outbox_delayed",
         "event_outbox_lease",
         "event_outbox_audit",
@@ -22,15 +30,22 @@ TABLES = frozenset(
     }
 )
 
+# The partitions of an outbox that is a log.
+PARTITIONS = re.compile(r"event_outbox_d\d{8}")
+
+
+def _is_ours(name):
+    return name in TABLES or bool(name and PARTITIONS.fullmatch(name))
+
 
 def include_name(name, type_, parent_names):
     """Say False for the tables of the outbox as the database has them.
 
     They are not read at all, so SQLAlchemy does not warn of the type xid8.
     """
-    return type_ != "table" or name not in TABLES
+    return type_ != "table" or not _is_ours(name)
 
 
 def include_object(object, name, type_, reflected, compare_to):
     """Say False for the tables of the outbox as a model describes them."""
-    return type_ != "table" or name not in TABLES
+    return type_ != "table" or not _is_ours(name)

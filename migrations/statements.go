@@ -45,6 +45,16 @@ func from(sql, begins string) string {
 	return strings.Join(statements[i:], "\n\n") + "\n"
 }
 
+// before returns the SQL before the statement that starts with begins, and its comment.
+func before(sql, begins string) string {
+	statements := split(sql)
+	i := slices.IndexFunc(statements, func(statement string) bool {
+		_, statement = cutComment(statement)
+		return strings.HasPrefix(statement, begins)
+	})
+	return strings.Join(statements[:i], "\n\n") + "\n"
+}
+
 // compound reports whether a statement contains semicolons.
 func compound(statement string) bool { return strings.Contains(statement, "$$") }
 
@@ -71,16 +81,18 @@ func indent(s, by string) string {
 }
 
 // names finds the places where Postgres looks up a table or, in DROP INDEX, an index.
-// It also matches a default with a table's name, which is left unchanged.
-var names = regexp.MustCompile(`DEFAULT '\w+'|\bevent_(?:outbox(?:_delayed|_lease|_audit|_seq_seq)?|inbox)\b|DROP INDEX (?:IF EXISTS )?\w+`)
+// It also matches a default with a table's name, and names that have their schema from
+// format; these are left unchanged.
+var names = regexp.MustCompile(`%1\$s\.\w+|DEFAULT '\w+'|DROP INDEX (?:IF EXISTS )?\w+|` +
+	`\bevent_(?:outbox(?:_(?:delayed|lease|audit|seq_seq|other|cursor|late|failed|tick|deleted|history|id_at|make_partition|drop_partition|renumber))?|inbox)\b`)
 
 // qualify adds the schema to each of these names.
 func qualify(sql, schema string) string {
 	var b strings.Builder
 	for line := range strings.Lines(sql) {
-		if !strings.HasPrefix(line, "--") {
+		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
 			line = names.ReplaceAllStringFunc(line, func(found string) string {
-				if strings.HasPrefix(found, "DEFAULT") {
+				if strings.HasPrefix(found, "DEFAULT") || strings.HasPrefix(found, "%") {
 					return found
 				}
 				before, name := "", found

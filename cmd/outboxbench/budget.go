@@ -37,7 +37,7 @@ func estimateOf(name string, o options) estimate {
 		return estimate{once: 60, round: float64(e.schemas) * (0.030 + 0.012 + 0.008)}
 	case "check":
 		return estimate{once: 5, round: float64(e.schemas) * (0.002 + 0.006 + 0.006)}
-	case "drain-mark", "drain-delete":
+	case "drain-mark", "drain-delete", "drain-log":
 		return estimate{round: 2 * drain}
 	case "kafka-mark":
 		return estimate{once: 10, round: 2 * (drain + 1)}

@@ -142,7 +142,7 @@ func (b *bareLoop) run(ctx context.Context, conn *pgx.Conn, client *kgo.Client) 
 				return err
 			}
 		}
-		p, err := readPage(ctx, conn, topic, after)
+		p, err := readPage(ctx, conn, bareRead, topic, after)
 		if err != nil {
 			return err
 		}

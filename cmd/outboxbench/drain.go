@@ -7,8 +7,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
+
+// inLog stands for the settlement of an outbox that is a log.
+const inLog pgstore.Mode = "log"
 
 // drain measures how long it takes to send rows that wait.
 type drain struct {
@@ -47,7 +51,12 @@ func (d drain) with(l *lab, run drainer) measurement {
 type drainer func(ctx context.Context, l *lab, brokers []string, late func() error) (usage, error)
 
 func (d drain) measure(ctx context.Context, l *lab, run drainer) (_ []float64, err error) {
-	if !d.keep {
+	if d.mode == inLog {
+		if l, err = l.withLog(ctx); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, l.withTable(context.WithoutCancel(ctx))) }()
+	} else if !d.keep {
 		if err := l.reset(ctx); err != nil {
 			return nil, err
 		}
@@ -76,7 +85,7 @@ func (d drain) measure(ctx context.Context, l *lab, run drainer) (_ []float64, e
 	if err != nil {
 		return nil, err
 	}
-	if err := l.verify(ctx, k); err != nil {
+	if err := d.verify(ctx, l, k); err != nil {
 		return nil, err
 	}
 	return []float64{float64(l.rows) / used.took.Seconds(), used.server.Seconds(), used.client.Seconds(), float64(used.wal) / megabyte}, nil
@@ -118,7 +127,7 @@ func (l *lab) seed(ctx context.Context, rows int) error {
 		INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data, headers)
 		SELECT id, $2, key, $3, $4, key,
 		       replace(replace($5, $7, id::text), $8, key)::json, replace($6::text, $7, id::text)::json
-		FROM (SELECT gen_random_uuid() AS id, 'batch-' || lpad((i % $9)::text, 4, '0') AS key
+		FROM (SELECT `+l.ids()+` AS id, 'batch-' || lpad((i % $9)::text, 4, '0') AS key
 		      FROM generate_series(1, $1::integer) AS i) AS made`,
 		rows, row.AggregateType, row.EventType, row.Topic, string(row.Data), headers, row.ID.String(), row.AggregateID, keys)
 	if err != nil {
@@ -155,13 +164,40 @@ func (l *lab) hold(ctx context.Context) (_ *pgx.Conn, err error) {
 	return conn, holder.seed(ctx, 1)
 }
 
-// verify checks the result: every row is in Kafka, and no row waits.
-func (l *lab) verify(ctx context.Context, k *kafka) error {
+// ids is SQL for the id of an event. A log has partitions for those that begin with a time, as
+// the runtime's do.
+func (l *lab) ids() string {
+	if l.isLog {
+		return "overlay(gen_random_uuid()::text PLACING left(event_outbox_id_at(clock_timestamp())::text, 13) FROM 1)::uuid"
+	}
+	return "gen_random_uuid()"
+}
+
+// withLog makes the outbox an empty log, and withTable an empty table again.
+func (l *lab) withLog(ctx context.Context) (*lab, error) {
+	inLog := *l
+	inLog.isLog = true
+	return &inLog, errors.Join(migrations.Down(ctx, l.admin), migrations.UpLog(ctx, l.admin))
+}
+
+func (l *lab) withTable(ctx context.Context) error {
+	return errors.Join(migrations.Down(ctx, l.admin), migrations.Up(ctx, l.admin))
+}
+
+// verify checks the result: every row is in Kafka, and no row waits. The bare loop of a log
+// has a cursor of its own.
+func (d drain) verify(ctx context.Context, l *lab, k *kafka) error {
 	sent, err := k.records(ctx)
 	if err != nil {
 		return err
 	}
 	var waiting int64
+	if d.mode == inLog {
+		if sent < int64(l.rows) {
+			err = fmt.Errorf("%d of %d rows are in Kafka: the measurement is invalid", sent, l.rows)
+		}
+		return err
+	}
 	if err := l.admin.QueryRow(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NULL").Scan(&waiting); err != nil {
 		return err
 	}

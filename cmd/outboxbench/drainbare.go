@@ -16,6 +16,9 @@ const (
 	barePageRows = 5_000
 	bareRead     = `SELECT seq, event_key, event_data::text FROM event_outbox
 		WHERE published_at IS NULL AND dead_at IS NULL AND seq > $1 ORDER BY seq LIMIT $2`
+	bareReadLog = `SELECT seq, event_key, event_data::text FROM event_outbox WHERE seq > $1 ORDER BY seq LIMIT $2`
+	bareLog     = `UPDATE event_outbox_cursor SET seq = (SELECT max(s) FROM unnest($1::bigint[]) AS s)`
+
 	bareMark   = `UPDATE event_outbox SET published_at = now() WHERE seq = ANY($1) AND published_at IS NULL AND dead_at IS NULL`
 	bareDelete = `DELETE FROM event_outbox WHERE seq = ANY($1) AND published_at IS NULL AND dead_at IS NULL`
 )
@@ -36,7 +39,7 @@ func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() e
 		}
 		defer conn.Close(ctx) //nolint:errcheck // nothing depends on the goodbye
 		// As in the relay: the plan must not depend on when statistics were collected.
-		if _, err := conn.Exec(ctx, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan"); err != nil {
+		if _, err := conn.Exec(ctx, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET plan_cache_mode = force_generic_plan"); err != nil {
 			return usage{}, err
 		}
 		conns[i] = conn
@@ -50,7 +53,9 @@ func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() e
 	if err != nil {
 		return usage{}, err
 	}
-	used, err := l.during(ctx, func() error { return pump(ctx, conns[0], client, conns[1], settle, cmp.Or(d.topic, topic)) })
+	used, err := l.during(ctx, func() error {
+		return pump(ctx, conns[0], client, conns[1], d.bareRead(), settle, cmp.Or(d.topic, topic))
+	})
 	if err != nil {
 		return usage{}, err
 	}
@@ -59,24 +64,32 @@ func (d drain) bare(ctx context.Context, l *lab, brokers []string, late func() e
 
 // bareSettle returns the statement with which a bare loop settles.
 func bareSettle(mode pgstore.Mode) (string, error) {
-	settle, ok := map[pgstore.Mode]string{pgstore.Mark: bareMark, pgstore.Delete: bareDelete}[mode]
+	settle, ok := map[pgstore.Mode]string{pgstore.Mark: bareMark, pgstore.Delete: bareDelete, inLog: bareLog}[mode]
 	if !ok {
 		return "", fmt.Errorf("the bare loop has no statement for the settlement mode %q", mode)
 	}
 	return settle, nil
 }
 
+// bareRead returns the statement with which a bare loop reads.
+func (d drain) bareRead() string {
+	if d.mode == inLog {
+		return bareReadLog
+	}
+	return bareRead
+}
+
 // pump reads, sends and settles at the same time, until nothing waits.
-func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pgx.Conn, settle, topic string) error {
+func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pgx.Conn, read, settle, topic string) error {
 	steps, ctx := errgroup.WithContext(ctx)
-	read, sent := make(chan barePage, 2), make(chan barePage, 2)
+	pages, sent := make(chan barePage, 2), make(chan barePage, 2)
 	steps.Go(func() error {
-		defer close(read)
-		return readPages(ctx, reader, topic, read)
+		defer close(pages)
+		return readPages(ctx, reader, read, topic, pages)
 	})
 	steps.Go(func() error {
 		defer close(sent)
-		for p := range read {
+		for p := range pages {
 			if err := client.ProduceSync(ctx, p.records...).FirstErr(); err != nil {
 				return err
 			}
@@ -96,10 +109,10 @@ func pump(ctx context.Context, reader *pgx.Conn, client *kgo.Client, settler *pg
 	return steps.Wait()
 }
 
-func readPages(ctx context.Context, conn *pgx.Conn, topic string, pages chan<- barePage) error {
+func readPages(ctx context.Context, conn *pgx.Conn, read, topic string, pages chan<- barePage) error {
 	var after int64
 	for {
-		p, err := readPage(ctx, conn, topic, after)
+		p, err := readPage(ctx, conn, read, topic, after)
 		if err != nil || len(p.seqs) == 0 {
 			return err
 		}
@@ -112,8 +125,8 @@ func readPages(ctx context.Context, conn *pgx.Conn, topic string, pages chan<- b
 	}
 }
 
-func readPage(ctx context.Context, conn *pgx.Conn, topic string, after int64) (barePage, error) {
-	rows, err := conn.Query(ctx, bareRead, after, barePageRows)
+func readPage(ctx context.Context, conn *pgx.Conn, read, topic string, after int64) (barePage, error) {
+	rows, err := conn.Query(ctx, read, after, barePageRows)
 	if err != nil {
 		return barePage{}, err
 	}

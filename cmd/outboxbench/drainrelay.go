@@ -97,7 +97,14 @@ func (l *lab) startRelay(ctx context.Context, brokers []string, mode pgstore.Mod
 		return nil, err
 	}
 	config.Logger = l.log
-	if config.Store, err = pgstore.New(pgstore.Config{Conn: conn, Mode: mode, ApplicationName: l.application, Logger: l.log}); err != nil {
+	store := pgstore.Config{Conn: conn, Mode: mode, ApplicationName: l.application, Logger: l.log}
+	if mode == inLog {
+		store.Mode = ""
+		config.Store, err = pgstore.NewLogStore(store)
+	} else {
+		config.Store, err = pgstore.New(store)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if config.Sink, err = kafkasink.New(kafkasink.Config{Opts: []kgo.Opt{kgo.SeedBrokers(brokers...)}}); err != nil {

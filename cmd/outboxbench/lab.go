@@ -26,6 +26,7 @@ type lab struct {
 	// application is the application_name of relays; empty: their default.
 	application string
 	admin       *pgx.Conn              // for setting up; one user at a time
+	isLog       bool                   // the outbox is a log
 	redis       *services.RedisServer  // nil: there is none
 	broker      *services.KafkaCluster // the real one; nil: not started yet
 	notes       []string               // versions and settings of the scenario that is prepared

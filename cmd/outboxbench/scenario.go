@@ -75,6 +75,11 @@ func scenarios() []scenario {
 			prepare: drain{mode: pgstore.Delete}.variants,
 		},
 		{
+			name: "drain-log", about: "rows wait in a log; settle by a cursor", columns: drained,
+			explain: "As drain-mark, but the outbox is a log: the bare loop updates one cursor row for each batch of 5,000 rows.",
+			prepare: drain{mode: inLog}.variants,
+		},
+		{
 			name: "kafka-mark", about: "as drain-mark, on a real Kafka", columns: drained,
 			explain: "As drain-mark, with Apache Kafka in a process of its own, one broker.",
 			prepare: drain{mode: pgstore.Mark, realKafka: true}.variants,

@@ -133,7 +133,7 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 	}
 	root := repositoryRoot(t)
 	ours := buildPrograms(t, root, "outboxgen", "outboxrelay", "outboxbench", "outboxchaos")
-	for _, subcommand := range []string{"run", "status", "doctor", "dead list", "dead show", "dead replay", "dead discard", "replay", "discard", "delayed", "cancel", "send-now", "pause", "resume", "tail", "purge", "redrive", "config"} {
+	for _, subcommand := range []string{"run", "status", "doctor", "dead list", "dead show", "dead replay", "dead discard", "replay", "discard", "delayed", "cancel", "send-now", "pause", "resume", "tail", "purge", "store migrate", "store adopt", "redrive", "config"} {
 		ours.helpOf(t, "outboxrelay", subcommand)
 	}
 	for _, subcommand := range []string{"migration", "generate", "check", "compat", "register", "docs"} {

@@ -17,6 +17,7 @@ import (
 func newMigration(io streams, at *project) *cobra.Command {
 	var cfg generator.MigrationConfig
 	var to destination
+	var store string
 	cmd := &cobra.Command{
 		Use:   "migration",
 		Short: "Print the migration of the outbox tables",
@@ -26,6 +27,9 @@ the SQL that upgrades an existing event_outbox with its rows. For an outbox that
 earlier version made, --indexes prints the SQL that replaces its indexes (its lease
 table has no column low_water), and --pauses the SQL that lets operators pause topics.
 With --down it prints the down migration, for tools that keep it in its own file.
+
+With --store log the outbox is a log: event_outbox is partitioned by day, and rows are
+only inserted. The relay needs the setting store: log.
 
 With --grants it prints the privileges that each database role needs on the tables
 instead: the relay, the service that inserts events, operators, and consumers. The
@@ -43,6 +47,7 @@ it, autogenerate leaves the outbox tables alone. --autogenerate prints that file
 Without --format, outboxgen uses the tool whose migrations it finds in the project.`,
 		Example: `  outboxgen migration --format goose --out db/migrations
   outboxgen migration --format sql | psql
+  outboxgen migration --format goose --store log --out db/migrations
   outboxgen migration --format migrate --upgrade --out db/migrations
   outboxgen migration --grants --relay-role grading_relay --service-role grading --consumer-role "" --format goose
   outboxgen migration --format alembic --upgrade --out alembic/versions
@@ -50,6 +55,7 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg.Time = time.Now().UTC()
+			cfg.Log = store == string(migrations.StoreLog)
 			if !cmd.Flags().Changed("schema") {
 				var err error
 				if cfg.Schema, err = generator.SchemaOfTables(generator.Config{Dir: at.dir, File: at.config}); err != nil {
@@ -61,6 +67,8 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	}
 	flags := cmd.Flags()
 	choiceFlag(cmd, &cfg.Format, "format", "", "migration tool: "+strings.Join(generator.Formats(), ", "), generator.Formats()...)
+	choiceFlag(cmd, &store, "store", string(migrations.StoreTable), "kind of outbox: table, or log, into which rows are only inserted",
+		string(migrations.StoreTable), string(migrations.StoreLog))
 	flags.BoolVar(&cfg.Upgrade, "upgrade", false, "upgrade an older event_outbox in place")
 	flags.BoolVar(&cfg.Indexes, "indexes", false, "replace the indexes of an event_outbox from before low_water")
 	flags.BoolVar(&cfg.Pauses, "pauses", false, "let operators pause topics, in an outbox from before that")
@@ -79,7 +87,10 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	flags.BoolVar(&to.autogenerate, "autogenerate", false, "print outbox_autogenerate.py, which makes Alembic's autogenerate leave the tables alone")
 	cmd.MarkFlagsMutuallyExclusive("out", "down")
 	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade", "indexes", "pauses")
-	for _, other := range []string{"out", "down", "grants", "upgrade", "indexes", "pauses"} {
+	for _, forTables := range []string{"upgrade", "indexes", "pauses"} {
+		cmd.MarkFlagsMutuallyExclusive("store", forTables)
+	}
+	for _, other := range []string{"out", "down", "grants", "upgrade", "indexes", "pauses", "store"} {
 		cmd.MarkFlagsMutuallyExclusive("autogenerate", other)
 	}
 	return cmd

@@ -96,7 +96,7 @@ func printEvent(w io.Writer, e admin.Event, l admin.Leader, flags string) error 
 	for i, d := range e.DeadOfKey {
 		p.line(only1st(i, "same key"), "dead: seq %d, event %s, %s, since %s: %s", d.Seq, d.EventID, d.EventType, stamp(d.DeadAt), d.LastError)
 	}
-	if e.State != admin.Published {
+	if e.State != admin.Published && e.State != admin.Discarded {
 		p.line("behind", "%s", behind(e, l.State.Led))
 		for _, r := range e.BehindFirst {
 			p.line("", "seq %d, event %s, %s, created %s", r.Seq, r.EventID, r.EventType, stamp(r.CreatedAt))
@@ -129,8 +129,11 @@ func stateOf(e admin.Event) string {
 	case admin.Retrying:
 		return fmt.Sprintf("retrying, next attempt at %s", stamp(e.NextAttempt))
 	case admin.Published:
+		if e.PublishedAt.IsZero() { // of a log: just now
+			break
+		}
 		return fmt.Sprintf("published at %s", stamp(e.PublishedAt))
-	case admin.Pending:
+	case admin.Pending, admin.Discarded:
 	}
 	return string(e.State)
 }

@@ -20,7 +20,7 @@ import (
 // Each command shows the settings that it reads, with their types and defaults.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "run", "status", "doctor", "dead", "dead list", "dead show", "dead replay", "dead discard", "replay", "discard", "delayed", "cancel", "send-now", "pause", "resume", "tail", "purge", "redrive", "config", "version"} {
+	for _, command := range []string{"", "run", "status", "doctor", "dead", "dead list", "dead show", "dead replay", "dead discard", "replay", "discard", "delayed", "cancel", "send-now", "pause", "resume", "tail", "purge", "store", "store migrate", "store adopt", "redrive", "config", "version"} {
 		got := call(nil, append(strings.Fields(command), "--help")...)
 		file := filepath.Join("testdata", "help", "outboxrelay_"+strings.ReplaceAll(command, " ", "_")+".txt")
 		if *update {

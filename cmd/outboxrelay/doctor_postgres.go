@@ -26,7 +26,7 @@ func (d *doctor) checkStore(ctx context.Context, c *configuration) error {
 	if err != nil {
 		return err
 	}
-	store, err := pgstore.New(pgstore.Config{
+	store, err := newStore(d.o, pgstore.Config{
 		Conn: database, Schema: d.o.schema, Mode: d.o.mode, Logger: slog.New(log), ApplicationName: "outboxrelay doctor", MaxSessions: 2,
 	})
 	if err != nil {
@@ -279,7 +279,11 @@ func (d *doctor) compareSettings(led *relay.Led) {
 		return
 	}
 	own := relay.SharedSettings(d.o.relay)
-	own["settle"] = string(d.o.mode)
+	if d.o.isLog {
+		own["store"] = "log"
+	} else {
+		own["settle"] = string(d.o.mode)
+	}
 	for _, name := range sortedKeys(own, led.Settings) {
 		if own[name] != led.Settings[name] {
 			d.add(broken, "relays", fmt.Sprintf("setting %s is %q here and %q at the leader (%s, pid %d)", name, own[name], led.Settings[name], led.Host, led.PID),

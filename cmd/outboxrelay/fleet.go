@@ -33,7 +33,7 @@ type fleet struct {
 
 	servers  map[string]*pgstore.Server // by address
 	outboxes []outbox
-	newStore func(pgstore.Config) (*pgstore.Store, error)
+	newStore func(outbox, pgstore.Config) (outboxStore, error)
 	look     time.Duration // between two searches for schemas
 	retry    time.Duration // pause before an outbox that needs operator action is tried again
 
@@ -77,7 +77,7 @@ func newFleet(outboxes []outbox, log *slog.Logger, stdout io.Writer, secrets *se
 			Name: "outbox_relay_needs_operator", Help: "1 if this process cannot serve the outbox until an operator acts; its log says what to do.",
 		}, []string{"outbox"}),
 		published: map[string]*atomic.Int64{},
-		servers:   map[string]*pgstore.Server{}, outboxes: outboxes, newStore: pgstore.New,
+		servers:   map[string]*pgstore.Server{}, outboxes: outboxes, newStore: newStore,
 		look: lookForSchemas, retry: retrySetup,
 	}
 	f.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), f.blocked)

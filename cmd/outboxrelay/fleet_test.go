@@ -327,9 +327,9 @@ func TestARelayThatCannotBeMadeLeavesNothingOpen(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.members[0].forget()
-			var made *pgstore.Store
-			f.newStore = func(c pgstore.Config) (*pgstore.Store, error) {
-				made, err = pgstore.New(c)
+			var made outboxStore
+			f.newStore = func(o outbox, c pgstore.Config) (outboxStore, error) {
+				made, err = newStore(o, c)
 				return made, err
 			}
 			o := outboxes[0]

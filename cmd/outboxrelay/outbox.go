@@ -100,6 +100,7 @@ type outbox struct {
 	schema      string // or a pattern
 	found       bool   // a pattern found the schema
 	mode        pgstore.Mode
+	isLog       bool // event_outbox is a log
 	toStdout    bool
 	kafka       kafkaSettings
 	registry    *framing.Config // nil: records carry no schema id
@@ -132,6 +133,9 @@ func readOutbox(r *reader) outbox {
 	o := readPlace(r)
 	o.maxSessions = r.number("max-sessions")
 	o.mode = pgstore.Mode(r.text("settle"))
+	if o.isLog = r.text("store") == "log"; o.isLog && o.mode == pgstore.Delete {
+		r.problem("settle", "a log deletes no single rows: leave settle out, or set store to table")
+	}
 	o.toStdout = r.text("sink") == "stdout"
 	o.redis, o.redisTLS = readRedis(r)
 	if !o.toStdout {

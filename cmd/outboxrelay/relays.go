@@ -40,12 +40,12 @@ func (f *fleet) newRelay(o outbox) (_ *relay.Relay, forget func(), err error) {
 		}
 	}()
 	config.Observer = counting{observer, f.counterOf(o.name)}
-	store, err := f.newStore(pgstore.Config{Server: f.server(o), Schema: o.schema, Mode: o.mode, Logger: log})
+	store, err := f.newStore(o, pgstore.Config{Server: f.server(o), Schema: o.schema, Mode: o.mode, Logger: log})
 	if err != nil {
 		return nil, nil, err
 	}
 	undo = append(undo, store.Close)
-	config.Store = discreet{store, o.secrets}
+	config.Store = withoutSecretsOf(store, o.secrets)
 	if o.toStdout {
 		config.Sink = relay.NewStdoutSink(f.stdout)
 	} else if config.Sink, err = o.sink(log); err != nil {
@@ -134,13 +134,45 @@ func (o outbox) lookForKafka(ctx context.Context, log *slog.Logger) {
 // discreet is a store that writes no secret into the lease row, which everybody who
 // reads the database can see.
 type discreet struct {
-	*pgstore.Store
+	outboxStore
 	secrets *secret.Redactor
+}
+
+// withoutSecretsOf returns a store that does the same and writes no secret.
+func withoutSecretsOf(store outboxStore, secrets *secret.Redactor) relay.Store {
+	d := discreet{store, secrets}
+	if m, ok := store.(relay.Maintainer); ok { // only the store of a log is one
+		return struct {
+			discreet
+			relay.Maintainer
+		}{d, m}
+	}
+	return d
 }
 
 func (d discreet) Renew(ctx context.Context, l relay.Lease, p relay.Progress) (relay.Renewal, error) {
 	p.State = stateWithoutSecrets(p.State, d.secrets)
-	return d.Store.Renew(ctx, l, p)
+	return d.outboxStore.Renew(ctx, l, p)
+}
+
+// outboxStore is the store of a table or of a log.
+type outboxStore interface {
+	relay.Store
+	relay.Delayer
+	relay.Idler
+	relay.Tidier
+	relay.Pauser
+	relay.ReleaseHints
+	Settings() map[string]string
+	Examine(ctx context.Context) ([]*relay.SetupError, error)
+}
+
+// newStore returns the store of an outbox. It does not connect.
+func newStore(o outbox, config pgstore.Config) (outboxStore, error) {
+	if o.isLog {
+		return pgstore.NewLogStore(config)
+	}
+	return pgstore.New(config)
 }
 
 func stateWithoutSecrets(state []byte, secrets *secret.Redactor) []byte {

@@ -109,6 +109,7 @@ func rootCommand(env environment) *cobra.Command {
 		resumeCommand(env),
 		tailCommand(env),
 		purgeCommand(env),
+		storeCommand(env),
 		redriveCommand(env),
 		configCommand(env),
 		versionCommand(env),

@@ -122,9 +122,10 @@ type Config struct {
 	// row's data, byte for byte.
 	StripRouting bool
 
-	// Keep is how long settled rows stay in the table before they are deleted; -1:
-	// forever. It has no effect on a store that deletes rows when it settles them.
-	// Default 168h (7 days).
+	// Keep is how long settled rows stay in the table before they are deleted, from the time
+	// when they were settled; -1: forever. A log drops the events of a day together: when the
+	// day ended that long ago, and the last of them was settled that long ago. Keep has no
+	// effect on a store that deletes rows when it settles them. Default 168h (7 days).
 	Keep time.Duration
 	// SweepEvery is how often settled rows are deleted, and SweepRows is how many at a
 	// time. Together they limit the load. After a full batch the next one follows in a

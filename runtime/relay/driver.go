@@ -159,6 +159,10 @@ func (d *driver) beginTerm() {
 		lease := d.m.own.lease
 		d.workers.Go(func() { d.sweep(ctx, lease) })
 	}
+	if m, ok := d.cfg.Store.(Maintainer); ok {
+		lease := d.m.own.lease
+		d.workers.Go(func() { d.maintain(ctx, m, lease) })
+	}
 	if d.delayer != nil {
 		d.workers.Go(func() { d.moveDue(ctx) })
 	}

@@ -144,6 +144,11 @@ func (s bombStore) Sweep(ctx context.Context, l relay.Lease, keep time.Duration,
 	return s.Store.Sweep(ctx, l, keep, limit)
 }
 
+func (s bombStore) Maintain(context.Context, relay.Lease, time.Duration) error {
+	s.b.at("Store.Maintain")
+	return s.b.err("an error of Store.Maintain")
+}
+
 func (s bombStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	s.b.at("the call Snapshot")
 	if err := s.b.err("an error of the call Snapshot"); err != nil {
@@ -233,12 +238,12 @@ func TestAPanicOfGivenCodeDoesNotEndTheRelay(t *testing.T) {
 		"Sink.Open": 2, "Sink.Partition": always, "Sink.Partition out of range": 0,
 		"Producer.Topics": 2, "Producer.Send": 1, "Producer.Send of one row": always, "Producer.Close": always,
 		"WakeSource.Wait": always, "WakeSource.Close": always,
-		"Store.Check": 1, "Store.Stats": always, "Store.Sweep": always, "the call Snapshot": 1, "the call Settle": 1, "Store.Close": 1,
+		"Store.Check": 1, "Store.Stats": always, "Store.Sweep": always, "Store.Maintain": always, "the call Snapshot": 1, "the call Settle": 1, "Store.Close": 1,
 		"TracerProvider.Tracer": 1, "Tracer.Start": always, "Span.End": always,
 		"slog.Handler":          always,
 		"an error of Sink.Open": 2, "an error of Producer.Topics": 2, "the problem of a topic": 2, "the result of a record": 1,
 		"an error of WakeSource.Wait": always, "an error of Store.Check": 1, "an error of Store.Stats": always,
-		"an error of Store.Sweep": always, "an error of the call Snapshot": 1, "a failure without an error": 1,
+		"an error of Store.Sweep": always, "an error of Store.Maintain": always, "an error of the call Snapshot": 1, "a failure without an error": 1,
 	} {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/backoff"
 	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
@@ -73,6 +74,42 @@ func (d *driver) sweep(ctx context.Context, lease Lease) {
 			wait /= 10
 		}
 		if !backoff.Sleep(ctx, wait) {
+			return
+		}
+	}
+}
+
+// maintainEvery is the time between two calls of Maintainer.Maintain.
+const maintainEvery = time.Minute
+
+// maintain lets the store care for its tables as long as the term lasts.
+func (d *driver) maintain(ctx context.Context, m Maintainer, lease Lease) {
+	const call = "Store.Maintain"
+	troubles := complaints{call: {stale: 2 * maintainEvery}}
+	for {
+		callCtx, cancel := context.WithTimeout(ctx, d.cfg.StoreTimeout)
+		var err error
+		if failed := d.r.guard.call(call, func() {
+			err = m.Maintain(callCtx, lease, d.cfg.Keep)
+			safeerr.Use(err)
+		}); failed != nil {
+			err = failed
+		}
+		cancel()
+		switch {
+		case ctx.Err() != nil || errors.Is(err, ErrLeaseLost):
+			return
+		case err != nil:
+			d.cfg.Observer.Failed("store", ClassRelay, err)
+			if attrs, say := troubles.failed(d.cfg.Clock.Now(), call, err); say {
+				d.cfg.Logger.WarnContext(ctx, "tables of the outbox not maintained, retrying", attrs...)
+			}
+		default:
+			if failed, say := troubles.worked(d.cfg.Clock.Now(), call); say {
+				d.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "tables of the outbox maintained again", after(failed))
+			}
+		}
+		if !backoff.Sleep(ctx, maintainEvery) {
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,8 +24,10 @@ type memStore struct {
 	lastSeq   int64
 	open      map[int64]bool // transactions with an id, not yet ended
 	rolled    map[int64]bool
-	rows      []*memRow // by seq
-	bySeq     map[int64]*memRow
+	rows      []*memRow         // by seq
+	bySeq     map[int64]*memRow // the last one, if the sequence was set back
+	byID      map[uuid.UUID]*memRow
+	era       int // how often the sequence was set back
 	snapshots map[Snapshot]*memSnapshot
 	lease     LeaseState
 	decisions []Decision
@@ -55,14 +58,19 @@ type memStore struct {
 	cache    int64    // how many numbers a session gets at a time; 0: one
 	sharers  []func() // end the sessions that hold the lease row FOR KEY SHARE
 	progress int64    // the last epoch that reported some
+
+	log    *memLog       // nil: the rows say what is settled
+	onDrop func(*memRow) // of a row whose partition is dropped
 }
 
 type memRow struct {
 	Row
 	tx          int64
 	stamp       int64 // the column tx
+	era         int   // see memStore
 	published   bool
 	gone        bool // swept
+	dropped     bool // with its partition
 	created     time.Duration
 	publishedAt time.Duration
 	dead        bool
@@ -84,7 +92,7 @@ type memSnapshot struct {
 
 func newMemStore(now func() time.Duration) *memStore {
 	return &memStore{
-		now: now, open: map[int64]bool{}, rolled: map[int64]bool{}, bySeq: map[int64]*memRow{},
+		now: now, open: map[int64]bool{}, rolled: map[int64]bool{}, bySeq: map[int64]*memRow{}, byID: map[uuid.UUID]*memRow{},
 		snapshots: map[Snapshot]*memSnapshot{}, done: map[int64]bool{}, commits: map[int64]int64{},
 		low: lowWater{writers: map[int64]bool{}, tidying: map[Lease]*memTidy{}},
 	}
@@ -140,7 +148,10 @@ func (s *memStore) moved(read Snapshot, i *memIdle) bool {
 
 // insert adds a row whose seq was drawn before; it stays invisible until commit.
 func (s *memStore) insert(tx int64, r Row) *memRow {
-	m := &memRow{Row: r, tx: tx, stamp: tx, created: s.now()}
+	if r.ID == uuid.Nil {
+		binary.BigEndian.PutUint64(r.ID[8:], uint64(len(s.byID)+1))
+	}
+	m := &memRow{Row: r, tx: tx, stamp: tx, created: s.now(), era: s.era}
 	if s.off("a row carries its top-level transaction") && r.Seq%3 == 0 {
 		s.lastTx++
 		m.stamp = s.lastTx
@@ -150,7 +161,7 @@ func (s *memStore) insert(tx int64, r Row) *memRow {
 	}
 	i, _ := slices.BinarySearchFunc(s.rows, r.Seq, func(m *memRow, seq int64) int { return int(m.Seq - seq) })
 	s.rows = slices.Insert(s.rows, i, m)
-	s.bySeq[r.Seq] = m
+	s.bySeq[r.Seq], s.byID[r.ID] = m, m
 	return m
 }
 
@@ -406,10 +417,11 @@ func (s *memStore) Decisions(_ context.Context, l Lease, done []int64) ([]Decisi
 func (s *memStore) Decide(seq int64, discard bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.bySeq[seq]
-	if !r.dead || r.published {
+	i := slices.IndexFunc(s.rows, func(r *memRow) bool { return r.Seq == seq && r.dead && !r.published })
+	if i < 0 {
 		return
 	}
+	r := s.rows[i]
 	if discard {
 		r.published, r.publishedAt = true, s.now()
 	} else {

@@ -77,7 +77,7 @@ func (r *reader) plan(n *agenda) {
 		n.do(opDecisions{r.marked})
 		return
 	}
-	if r.tidier.due(n, r.f.moved) {
+	if (r.to == "" || r.after > 0) && r.tidier.due(n, r.f.moved) { // see received
 		n.do(opTidy{setAside: r.setAside(n.now), moved: r.f.moved})
 		return
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // The simulation runs the machines of several relays against an outbox and a broker in
@@ -62,6 +64,8 @@ type simOptions struct {
 	savepoints bool
 	delays     bool       // some events are delayed
 	chosen     bool       // rows name partitions, also such that their topic does not have
+	inLog      bool       // the outbox is a log
+	replaces   bool       // the sequence of a log is replaced, or set back
 	table      func(*sim) // the initial state of the outbox
 	verbose    bool
 }
@@ -98,7 +102,7 @@ func newSim(o simOptions) *sim {
 	}
 	s.store.low.onMove = func(l Lease) { s.violate("unfenced", "epoch %d moved the low-water mark after its term", l.Epoch) }
 	s.store.onRenew = func(l Lease) { s.violate("unfenced", "epoch %d renewed after its term", l.Epoch) }
-	s.broker = &simBroker{s: s, logs: map[simPart]*simLog{}, delivered: map[int64]int{}, down: map[simPart]bool{}, missing: map[string]bool{}, parts: map[string]int{}}
+	s.broker = &simBroker{s: s, logs: map[simPart]*simLog{}, delivered: map[uuid.UUID]int{}, down: map[simPart]bool{}, missing: map[string]bool{}, parts: map[string]int{}}
 	for i := range simTopics {
 		s.broker.parts[s.topicName(i)] = simParts
 	}
@@ -200,6 +204,9 @@ func (s *sim) step() {
 		s.delayer[s.rng.IntN(len(s.delayer))].step()
 		return
 	}
+	if s.replaces && !s.calm && s.chance(0.01) {
+		s.setBack()
+	}
 	if s.pauses && !s.calm && s.chance(0.01) {
 		s.pauseSome()
 	}
@@ -216,6 +223,20 @@ func (s *sim) step() {
 	default:
 		s.fault()
 	}
+}
+
+// setBack sets the sequence back, or replaces it, unless an insert is under way. Then rows from
+// before are not ordered with those from after.
+func (s *sim) setBack() {
+	if len(s.store.low.writers) > 0 || s.store.lastSeq == 0 {
+		return
+	}
+	if s.chance(0.3) {
+		s.store.log.file++
+	}
+	s.store.lastSeq = s.rng.Int64N(s.store.lastSeq)
+	s.store.era++
+	s.say("the sequence is set back to %d", s.store.lastSeq)
 }
 
 // advance moves time to the next event, or part of the way.
@@ -333,7 +354,7 @@ func (s *sim) fault() {
 func (s *sim) edit() {
 	var waiting []*memRow
 	for _, r := range s.store.rows {
-		if s.store.committed(r) && !r.published && !r.gone {
+		if s.store.committed(r) && !r.published && !r.gone && (!s.inLog || s.store.log.copied[r]) {
 			waiting = append(waiting, r)
 		}
 	}
@@ -471,7 +492,7 @@ func (s *sim) crash() {
 		w.crash()
 	}
 	for _, r := range s.store.rows {
-		if s.store.rolled[r.tx] && s.broker.delivered[r.Seq] > 0 {
+		if s.store.rolled[r.tx] && s.broker.delivered[r.ID] > 0 {
 			s.violate("invented", "row %d was delivered and the server has forgotten it", r.Seq)
 		}
 	}
@@ -516,7 +537,15 @@ func (s *sim) finished() bool {
 			return s.blockedByDead(r)
 		}
 	}
-	return s.allMoved() && s.checkEnd()
+	return s.allMoved() && s.allShown() && s.checkEnd()
+}
+
+// allShown reports whether the cursor's base shows all that is published, so that it can be
+// replayed. Rows that wait must not keep it from that.
+func (s *sim) allShown() bool {
+	return !s.inLog || !slices.ContainsFunc(s.store.rows, func(r *memRow) bool {
+		return s.store.committed(r) && r.published && !s.store.log.known[r] && !s.store.visible(r, s.store.at(s.store.log.cursor.Base))
+	})
 }
 
 // blockedByDead is for the block policy: rows behind a dead row wait.
@@ -544,7 +573,7 @@ func (s *sim) blockedByDead(r *memRow) bool {
 
 func (s *sim) checkEnd() bool {
 	for _, r := range s.store.rows {
-		if s.store.committed(r) && (r.published || r.gone && !r.edited) && s.broker.delivered[r.Seq] == 0 && !r.everDead {
+		if s.store.committed(r) && (r.published || r.gone && !r.edited) && s.broker.delivered[r.ID] == 0 && !r.everDead {
 			s.violate("lost", "row %d is settled as published and was never delivered", r.Seq)
 		}
 		sound := string(r.Data) != "poison" && string(r.Data) != "killer" && r.Headers == nil && validTopic(r.Topic) && !r.noPartition

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 type simPart struct {
@@ -16,7 +18,7 @@ type simPart struct {
 type simBroker struct {
 	s         *sim
 	logs      map[simPart]*simLog
-	delivered map[int64]int
+	delivered map[uuid.UUID]int
 	ghosts    []*simBatch // of closed clients; each may still be appended, once
 
 	outage  bool
@@ -82,12 +84,12 @@ func (b *simBroker) append(batch *simBatch, who string) {
 	var seqs []int64
 	for i := range batch.records {
 		r := &batch.records[i]
-		if p := b.s.store.bySeq[r.Seq].Partition; p != nil && *p != r.Partition {
+		if p := b.s.store.byID[r.EventID].Partition; p != nil && *p != r.Partition {
 			b.s.violate("misplaced", "row %d was delivered to partition %d, not %d", r.Seq, r.Partition, *p)
 		}
 		seqs = append(seqs, r.Seq)
 		b.check(r)
-		b.delivered[r.Seq]++
+		b.delivered[r.EventID]++
 		log.seqs = append(log.seqs, r.Seq)
 	}
 	b.s.say("append %v %v by %s", batch.at, seqs, who)
@@ -95,17 +97,17 @@ func (b *simBroker) append(batch *simBatch, who string) {
 
 func (b *simBroker) check(r *Record) {
 	s := b.s
-	row := s.store.bySeq[r.Seq]
+	row := s.store.byID[r.EventID]
 	if !s.store.committed(row) {
 		s.violate("invented", "row %d was delivered and is not committed", r.Seq)
 	}
 	if (!bytes.Equal(row.Data, r.Value) || row.Headers != nil) && !row.edited {
 		s.violate("corrupted", "row %d was delivered with other contents", r.Seq)
 	}
-	if p := row.pair; p != nil && p.edit == row.edit && !p.gone && b.delivered[p.Seq] == 0 && r.Topic == row.Topic && row.Key != nil && string(r.Key) == *row.Key {
+	if p := row.pair; p != nil && p.edit == row.edit && !p.gone && b.delivered[p.ID] == 0 && r.Topic == row.Topic && row.Key != nil && string(r.Key) == *row.Key {
 		s.violate("reordered", "row %d was delivered before row %d, which was edited together with it", row.Seq, p.Seq)
 	}
-	if row.Key == nil || s.grow || b.delivered[r.Seq] > 0 || row.edited {
+	if row.Key == nil || s.grow || b.delivered[r.EventID] > 0 || row.edited {
 		return
 	}
 	if row.waited != nil {
@@ -116,13 +118,13 @@ func (b *simBroker) check(r *Record) {
 		if before == row {
 			return
 		}
-		if before.edited {
+		if before.edited || before.era != row.era {
 			continue
 		}
 		if s.policy == Block && before.dead && !before.published && before.Seq < row.Seq {
 			s.violate("reordered", "row %d of %s was delivered though row %d blocks it", row.Seq, rowKey(row), before.Seq)
 		}
-		if b.delivered[before.Seq] == 0 && !before.everDead {
+		if b.delivered[before.ID] == 0 && !before.everDead {
 			s.violate("reordered", "row %d of %s was delivered before row %d", row.Seq, rowKey(row), before.Seq)
 		}
 	}

@@ -193,12 +193,12 @@ func (b *simBroker) checkWaited(row *memRow) {
 		s.violate("early", "row %d was delivered at %v and is due at %v", row.Seq, s.now, w.event.due)
 	}
 	for _, e := range w.events {
-		if !e.cancelled && (e.row == nil || b.delivered[e.row.Seq] == 0 && !e.row.everDead) {
+		if !e.cancelled && (e.row == nil || b.delivered[e.row.ID] == 0 && !e.row.everDead) {
 			s.violate("reordered", "row %d, delayed event %d, was delivered before the earlier delayed event %d", row.Seq, w.event.seq, e.seq)
 		}
 	}
 	for _, before := range w.rows {
-		if b.delivered[before.Seq] == 0 && !before.everDead {
+		if b.delivered[before.ID] == 0 && !before.everDead {
 			s.violate("reordered", "row %d of %s was delivered before row %d", row.Seq, rowKey(row), before.Seq)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 // simRelay is one instance: its machine, the calls under way, its client.
 type simRelay struct {
 	s        *sim
+	store    simStore
 	id       int
 	cfg      *Config
 	m        *machine
@@ -28,6 +29,13 @@ type simRelay struct {
 	lost     time.Duration // time that a clock without the rule does not count
 	drift    float64       // how much faster than time its clock goes
 	leaving  bool          // asked to stop, to see who follows
+}
+
+// simStore is what a relay calls.
+type simStore interface {
+	Store
+	Tidier
+	Pauser
 }
 
 // simOp is a call: first it takes effect, later its outcome arrives.
@@ -79,6 +87,10 @@ func (s *sim) newRelay(id int) *simRelay {
 	r.m.idles, r.m.tidies = s.seed%2 == 0, !s.off("a settlement without an answer is repeated")
 	if s.drift {
 		r.drift = []float64{-simDrift, simDrift}[(id+int(s.seed%2))%2]
+	}
+	r.store = s.store
+	if s.inLog {
+		r.store = &memLogStore{memStore: s.store}
 	}
 	r.client = newSimClient(s, r)
 	return r
@@ -249,7 +261,11 @@ func (r *simRelay) execute(op *simOp) {
 			}
 			return
 		}
-		s.store.settle(op.lease, c.settlement)
+		if log, isLog := r.store.(*memLogStore); isLog {
+			op.out.err = log.write(op.lease, c.settlement)
+		} else {
+			s.store.settle(op.lease, c.settlement)
+		}
 		op.done = true
 		return
 	}
@@ -262,23 +278,23 @@ func (r *simRelay) execute(op *simOp) {
 	var page Page
 	switch c := op.cmd.(type) {
 	case opObserve:
-		o.state, o.err = s.store.Observe(ctx)
+		o.state, o.err = r.store.Observe(ctx)
 	case opTakeOver:
-		if o.err = s.store.Check(ctx); o.err != nil {
+		if o.err = r.store.Check(ctx); o.err != nil {
 			s.refused = true
 			break
 		}
-		if o.lease, o.err = s.store.TakeOver(ctx, c.seen, c.holder); o.err == nil {
+		if o.lease, o.err = r.store.TakeOver(ctx, c.seen, c.holder); o.err == nil {
 			s.tookOver(o.lease)
 			r.began = s.now
 		}
 		s.say("relay %d takes over: %+v %v", r.id, o.lease.Epoch, o.err)
 	case opRenew:
-		o.renewal, o.err = s.store.Renew(ctx, c.lease, c.progress)
+		o.renewal, o.err = r.store.Renew(ctx, c.lease, c.progress)
 	case opRelease:
-		o.err = s.store.Release(ctx, c.lease)
+		o.err = r.store.Release(ctx, c.lease)
 	case opPauses:
-		o.pauses, o.err = s.store.Pauses(ctx)
+		o.pauses, o.err = r.store.Pauses(ctx)
 		if s.off("a term begins with the pauses of operators") && r.m.t != nil && r.m.t.reader.pauses == "" {
 			o.pauses = OperatorPauses{Version: "none"}
 		}
@@ -286,11 +302,11 @@ func (r *simRelay) execute(op *simOp) {
 			o.pauses.List = append(o.pauses.List, r.obeyed()...)
 		}
 	case opReadHeld:
-		o.held, o.err = s.store.ReadHeld(ctx, r.cfg.blocking())
+		o.held, o.err = r.store.ReadHeld(ctx, r.cfg.blocking())
 	case opDecisions:
-		o.decisions, o.err = s.store.Decisions(ctx, op.lease, c.done)
+		o.decisions, o.err = r.store.Decisions(ctx, op.lease, c.done)
 	case opSnapshot:
-		o.snapshot, o.err = s.store.Snapshot(ctx)
+		o.snapshot, o.err = r.store.Snapshot(ctx)
 	case opIdle:
 		if op.idle == nil {
 			op.idle = s.store.beginIdle()
@@ -300,23 +316,29 @@ func (r *simRelay) execute(op *simOp) {
 			return // it goes on waiting
 		}
 	case opBacklog:
-		page, o.err = s.store.ReadBacklog(ctx, c.s, c.after, c.limit)
+		page, o.err = r.store.ReadBacklog(ctx, c.s, c.after, c.limit)
 	case opTick:
-		page, o.err = s.store.ReadTick(ctx, c.from, c.to, c.after, c.limit)
+		page, o.err = r.store.ReadTick(ctx, c.from, c.to, c.after, c.limit)
 	case opAgain:
-		page, o.err = s.store.ReadAgain(ctx, c.s, c.rows, c.after, c.upTo, c.limit)
+		page, o.err = r.store.ReadAgain(ctx, c.s, c.rows, c.after, c.upTo, c.limit)
 	case opEdited:
-		page, o.end, o.err = s.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
+		page, o.end, o.err = r.store.ReadEdited(ctx, c.s, c.edits, c.after, c.upTo, c.limit)
 	case opTidy:
 		// That rows which are sent soon are not set aside only saves writes. A look begins and
 		// ends between two reads, so the stage is that of the command.
 		idle := r.m.t != nil && r.m.t.reader.edit.stage == editIdle
 		if idle && s.chance(0.5) || s.off("no row is set aside during a look for edits") {
 			c.setAside = math.MaxInt64
+			if s.inLog && r.m.t != nil && !s.off("rows of a page that comes again are not set aside") {
+				c.setAside = r.m.t.reader.received()
+			}
 		}
-		o.tidied, o.err = s.store.Tidy(ctx, op.lease, c.setAside)
+		o.tidied, o.err = r.store.Tidy(ctx, op.lease, c.setAside)
+		if s.inLog {
+			s.say("relay %d, epoch %d, sets rows aside: %v; cursor %+v, late %v", r.id, op.lease.Epoch, o.err, s.store.log.cursor, s.store.log.late)
+		}
 	case opSearch:
-		if o.found, o.err = s.store.Search(ctx, op.lease); s.off("what a search found is read") {
+		if o.found, o.err = r.store.Search(ctx, op.lease); s.off("what a search found is read") {
 			o.found = 0
 		}
 	case opTopics:
@@ -329,7 +351,7 @@ func (r *simRelay) execute(op *simOp) {
 		}
 	case opSettle:
 		s.store.sharers = nil
-		o.err = s.store.Settle(ctx, op.lease, c.settlement)
+		o.err = r.store.Settle(ctx, op.lease, c.settlement)
 		s.say("relay %d settles %v %v: %v", r.id, c.settlement.Published, c.settlement.Failed, o.err)
 	case opOpen:
 		r.client.fenced = r.client.fenced && s.off("a term has a client of its own")
@@ -417,9 +439,9 @@ func (r *simRelay) leaves(op *simOp) bool {
 	if !ok {
 		return false
 	}
-	lease := op.lease
+	lease, store := op.lease, r.store
 	r.s.stragglers = append(r.s.stragglers, func() {
-		err := r.s.store.Settle(context.Background(), lease, c.settlement)
+		err := store.Settle(context.Background(), lease, c.settlement)
 		r.s.say("a settlement of epoch %d that was left behind: %v", lease.Epoch, err)
 	})
 	return true

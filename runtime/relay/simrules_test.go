@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,12 +42,33 @@ import (
 // was given up only repeats rows, by the lemma of the package's documentation; it is
 // closed because it would keep them, and a batch that failed would take down rows of
 // the next wave.
-var rules = []struct {
+var rules = slices.Concat(leaseRules, inLog(leaseRules), otherRules)
+
+// simRule is a rule, and how the simulation finds what it prevents.
+type simRule struct {
 	rule    string     // also the name of its switch
 	setting simOptions // what the schedules are like
 	want    string     // the kinds of violation that may be found
-}{
-	// The lease.
+}
+
+func (r simRule) name() string {
+	if r.setting.inLog {
+		return r.rule + ", in a log"
+	}
+	return r.rule
+}
+
+// inLog returns rules with schedules of a log: there, what is written under the lease is
+// another statement.
+func inLog(rules []simRule) []simRule {
+	rules = slices.Clone(rules)
+	for i := range rules {
+		rules[i].setting.inLog = true
+	}
+	return rules
+}
+
+var leaseRules = []simRule{
 	{"the lease is taken before settling", simOptions{}, "unfenced"},
 	{"the lease is locked while settling", simOptions{}, "unfenced"},
 	{"the own deadline is obeyed", simOptions{}, "deadline or overlap"},
@@ -66,7 +88,9 @@ var rules = []struct {
 	{"the epoch is in the lease's conditions", simOptions{named: true}, "unfenced"},
 	{"epoch or holder are in the lease's conditions", simOptions{}, "unfenced or overlap"},
 	{"the own deadline has a margin for clocks that err", simOptions{drift: true}, "overlap"},
+}
 
+var otherRules = []simRule{
 	// Reading.
 	{"a tick is what one snapshot shows over another", simOptions{}, "lost or reordered"},
 	{"open transactions are part of a snapshot", simOptions{}, "lost or reordered"},
@@ -152,9 +176,36 @@ var rules = []struct {
 	{"what a search found is read", simOptions{forgot: true}, "lost"},
 	{"no row is set aside during a look for edits", simOptions{edits: true, pairs: true}, "reordered"},
 
+	// The log.
+	{"the cursor stops at a row that is not settled", simOptions{inLog: true}, "lost or reordered"},
+	{"a row that waits is noted when the cursor passes it", simOptions{inLog: true}, "lost or reordered"},
+	{"a row that failed is copied when the cursor passes it", simOptions{inLog: true}, "lost or reordered"},
+	{"a term begins with a snapshot of its own", simOptions{inLog: true}, "lost or reordered"},
+	{"a place in a tick belongs to its snapshot", simOptions{inLog: true}, "lost or reordered"},
+	{"what the former cursor has passed is read no more", simOptions{inLog: true}, "repeated"},
+	{"the former place is kept until the term has reached it", simOptions{inLog: true}, "repeated"},
+	{"the first snapshot is given until the backlog is read", simOptions{inLog: true}, "lost or reordered"},
+	{"the cursor is read after the take-over", simOptions{inLog: true}, "repeated"},
+	{"a write does nothing after a later one", simOptions{inLog: true}, "repeated or lost or reordered"},
+	{"what is settled ahead belongs to the cursor", simOptions{inLog: true}, "repeated"},
+	{"what is ahead of the cursor is read no more", simOptions{inLog: true}, "repeated"},
+	{"after an unknown outcome nothing else is written", simOptions{inLog: true}, "repeated"},
+	{"rows that wait long are set aside", simOptions{inLog: true, sick: true}, "stalled"},
+	{"rows of a page that comes again are not set aside", simOptions{inLog: true}, "lost or reordered"},
+	{"rows that were set aside are read again", simOptions{inLog: true}, "lost or reordered"},
+	{"a new leader reads the rows that were set aside", simOptions{inLog: true}, "lost or reordered"},
+	{"the open tick is read again too", simOptions{inLog: true}, "reordered"},
+	{"a tick may be read again before it is read", simOptions{inLog: true}, "reordered"},
+	{"what is read again is what the snapshot shows", simOptions{inLog: true, async: true}, "invented or reordered"},
+	{"open transactions are part of a cursor's snapshot", simOptions{inLog: true}, "lost or reordered"},
+	{"a partition is dropped when the base shows all of it", simOptions{inLog: true}, "lost"},
+	{"a partition with rows that were set aside is not dropped", simOptions{inLog: true}, "lost"},
+	{repairs, simOptions{inLog: true, replaces: true}, "lost or reordered or repeated"},
+	{"the number of a settlement that may come again is not given to another row", simOptions{inLog: true, replaces: true}, "lost"},
+
 	// Settling.
 	{"a dead row is read no more", simOptions{}, "counted or lost or reordered"},
-	{"retention spares what is not settled", simOptions{}, "lost"},
+	{"retention spares what is not settled", simOptions{}, "lost or swept"},
 	{"retention spares what is young", simOptions{}, "swept"},
 	{"retention goes in small batches", simOptions{}, "swept"},
 	{"only acknowledged rows are settled", simOptions{}, "lost or reordered"},
@@ -178,10 +229,10 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 	now := map[string]uint64{}
 	t.Run("rules", func(t *testing.T) {
 		for _, c := range rules {
-			t.Run(c.rule, func(t *testing.T) {
+			t.Run(c.name(), func(t *testing.T) {
 				t.Parallel()
 				o := c.setting
-				o.without, o.seed = c.rule, last[c.rule]
+				o.without, o.seed = c.rule, last[c.name()]
 				seed, v := o.seed, newSim(o).run()
 				if v == nil && testing.Short() {
 					t.Skipf("schedule %d finds nothing any more, and looking for another one takes long", seed)
@@ -199,7 +250,7 @@ func TestSimulationFindsWhatEachRulePrevents(t *testing.T) {
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				now[c.rule] = seed
+				now[c.name()] = seed
 			})
 		}
 	})
@@ -238,6 +289,9 @@ func setBack(s *sim) {
 // remarked has a mark that belongs to another sequence, as after TRUNCATE … RESTART
 // IDENTITY.
 func remarked(s *sim) { s.store.low.at, s.store.low.sequence = 1_000, 1 }
+
+// cameAgain has the cursor of a log whose sequence was set back, and whose earlier rows are gone.
+func cameAgain(s *sim) { s.store.log.floor, s.store.log.cursor.Ahead = 40, []int64{43, 44, 47} }
 
 var errIdentity = &SetupError{Problem: "the identity cannot order rows", Remedy: "fix it"}
 

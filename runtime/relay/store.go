@@ -192,6 +192,15 @@ type Tidier interface {
 	Search(ctx context.Context, l Lease) (int64, error)
 }
 
+// Maintainer is a Store whose tables need care that does not depend on what the relay reads
+// and sends, such as partitions for the next days.
+type Maintainer interface {
+	// Maintain cares for the tables. keep is [Config].Keep. The relay calls it when a term
+	// begins, also while there is a backlog, and then every minute. If something has to wait,
+	// such as for a lock, the next call does it; only failures are errors.
+	Maintain(ctx context.Context, l Lease, keep time.Duration) error
+}
+
 // Tidied is the result of Tidier.Tidy.
 type Tidied struct {
 	// Done is true if the mark has passed all rows.

@@ -1,6 +1,9 @@
 package relay
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // tidier decides when the store moves its low-water mark, if it has one: some time after
 // rows were settled, and again as long as the mark has not passed all rows. It also makes
@@ -75,20 +78,28 @@ func (r *reader) tidied(now time.Duration, op opTidy, tidied Tidied) {
 }
 
 // setAside returns up to where rows may be set aside; 0: nowhere. Rows in memory, and rows
-// that were not read yet, will be sent soon.
+// that were not read yet, will be sent soon. A row of a page whose answer was lost counts as not
+// read: a store that leaves out what it has set aside would not return it again.
 func (r *reader) setAside(now time.Duration) int64 {
 	t := &r.tidier
 	if t.first == 0 || now-t.thereAt < asideAfter || r.edit.stage != editIdle {
 		return 0
 	}
 	upTo := t.there
-	if !r.backlogDone {
-		upTo = min(upTo, r.after)
-	}
+	upTo = min(upTo, r.received())
 	for seq := range r.f.queue.mem {
 		upTo = min(upTo, seq-1)
 	}
 	return upTo
+}
+
+// received returns up to where rows of the open tick, or of the backlog, were received. The reader
+// does not ask between opening a tick and its first page: the answer would always be 0.
+func (r *reader) received() int64 {
+	if !r.backlogDone || r.to != "" {
+		return r.after
+	}
+	return math.MaxInt64
 }
 
 // planSearch makes the store search below the mark.

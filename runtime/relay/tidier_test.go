@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -42,5 +43,29 @@ func TestRowsAreSetAsideAfterTheyKeptTheMark(t *testing.T) {
 	want := []int64{0, 0, 0, 70, 100, 100, 89, 0, 0, 200, 0, 0, 0}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rows may be set aside up to (-want +got):\n%s", diff)
+	}
+}
+
+// Between opening a tick and its first page no row may be set aside, because none of the tick was
+// received. So the relay reads the page first.
+func TestTheMarkIsNotMovedBeforeATickIsRead(t *testing.T) {
+	cfg := Config{}.WithDefaults()
+	r := newReader(newFlow(&cfg, &journal{}, Lease{}), false, true, 0)
+	r.pausesRead, r.pastRead, r.heldLoaded, r.backlogDone, r.from = true, true, true, true, "s1"
+	r.edit.at, r.decisionsAt = time.Hour, time.Hour
+	var got []string
+	for _, state := range []struct {
+		to    Snapshot
+		after int64
+	}{{"", 0}, {"s2", 0}, {"s2", 5}} {
+		r.to, r.after = state.to, state.after
+		n := &agenda{busy: &slots{}, now: time.Minute, at: time.Hour}
+		r.plan(n)
+		for _, c := range n.cmds {
+			got = append(got, fmt.Sprintf("%T", c))
+		}
+	}
+	if diff := cmp.Diff([]string{"relay.opTidy", "relay.opTick", "relay.opTidy"}, got); diff != "" {
+		t.Errorf("it plans (-want +got):\n%s", diff)
 	}
 }

@@ -122,6 +122,54 @@ func TestUpMakesTheTables(t *testing.T) {
 	})
 }
 
+// UpLog makes a log, once, and tells it from a table. Down drops it.
+func TestUpLog(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		empty := everything(t, conn)
+		for range 2 {
+			if err := migrations.UpLog(ctx, conn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := []string{
+			"event_outbox p", "event_outbox_cursor r", "event_outbox_deleted r", "event_outbox_failed r", "event_outbox_history v", "event_outbox_late r",
+			"event_outbox_other r", "event_outbox_tick r",
+		}
+		got := lines(t, conn, `
+			SELECT relname || ' ' || relkind::text FROM pg_class
+			WHERE relnamespace = 'public'::regnamespace AND relname ~ '^event_outbox(_(cursor|deleted|failed|history|late|other|tick))?$' ORDER BY relname`)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("relations (-want +got):\n%s", diff)
+		}
+		if got := lines(t, conn, `SELECT count(*)::text FROM pg_class WHERE relname ~ '^event_outbox_d[0-9]{8}$'`); got[0] != "8" {
+			t.Errorf("%s partitions of days, want 8", got[0])
+		}
+		if err := migrations.Up(ctx, conn); !errors.Is(err, migrations.ErrOtherStore) {
+			t.Errorf("Up says %v of a log", err)
+		}
+		if err := migrations.Downgrade(ctx, conn); !errors.Is(err, migrations.ErrOtherStore) {
+			t.Errorf("Downgrade says %v of a log", err)
+		}
+		for what, change := range map[string]func(context.Context, *pgx.Conn) error{"Upgrade": migrations.Upgrade, "AllowPauses": migrations.AllowPauses} {
+			if err := change(ctx, conn); err != nil {
+				t.Errorf("%s says %v of a log, which needs nothing", what, err)
+			}
+		}
+		if err := migrations.Down(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(empty, everything(t, conn)); diff != "" {
+			t.Errorf("after Down (-want +got):\n%s", diff)
+		}
+		if err := migrations.Up(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		if err := migrations.UpLog(ctx, conn); !errors.Is(err, migrations.ErrOtherStore) {
+			t.Errorf("UpLog says %v of a table", err)
+		}
+	})
+}
+
 // The columns take what a row may be: event_data is null for a tombstone, which has a
 // key and headers.
 func TestConstraints(t *testing.T) {

@@ -68,6 +68,8 @@ func TestOptionsThatDoNotFit(t *testing.T) {
 		{"liquibase", migrations.Options{}, `migrations: unknown format "liquibase"; choose one of ["goose" "migrate" "tern" "atlas" "alembic" "dbmate" "sql-migrate" "flyway" "prisma" "diesel" "sql"]`},
 		{migrations.Goose, migrations.Options{Kind: "down"}, `migrations: unknown kind "down"; choose create, upgrade, indexes, pauses or grants`},
 		{migrations.Goose, migrations.Options{}, "migrations: format goose: a time is needed for the file's name"},
+		{migrations.Plain, migrations.Options{Store: "heap"}, `migrations: unknown store "heap"; choose table or log`},
+		{migrations.Plain, migrations.Options{Store: migrations.StoreLog, Kind: migrations.KindUpgrade}, `migrations: a log needs no migration of kind "upgrade"`},
 		{migrations.Alembic, migrations.Options{Number: 1}, "migrations: format alembic: a time is needed for the file's name"},
 		{migrations.Plain, migrations.Options{Schema: `a"; DROP`}, `migrations: schema "a\"; DROP": want letters, digits and underscores, at most 63`},
 		{migrations.Alembic, migrations.Options{Time: noon, DownRevision: `x"`}, `migrations: format alembic: down revision "x\"": want letters, digits, underscores and hyphens, at most 32`},
@@ -83,9 +85,12 @@ func TestOptionsThatDoNotFit(t *testing.T) {
 func TestFilesOfEachFormat(t *testing.T) {
 	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
 		var before []string
-		for _, kind := range []migrations.Kind{migrations.KindCreate, migrations.KindUpgrade, migrations.KindIndexes} {
+		const createLog = migrations.Kind("create a log")
+		for _, kind := range []migrations.Kind{migrations.KindCreate, migrations.KindUpgrade, migrations.KindIndexes, createLog} {
 			prepare, up := "", migrations.Up
 			switch kind {
+			case createLog:
+				up = migrations.UpLog
 			case migrations.KindUpgrade:
 				prepare, up = olderShape+oldRows, migrations.Upgrade
 			case migrations.KindIndexes:
@@ -102,6 +107,9 @@ func TestFilesOfEachFormat(t *testing.T) {
 				exec(t, conn, `DROP SCHEMA public CASCADE; CREATE SCHEMA public;`+prepare)
 				// If a schema is given, the names must not depend on the search_path.
 				o, path := migrations.Options{Kind: kind, Time: noon}, "public"
+				if kind == createLog {
+					o.Kind, o.Store = migrations.KindCreate, migrations.StoreLog
+				}
 				for _, o.Schema = range []string{"", "public"} {
 					if o.Schema != "" {
 						path = "pg_temp"

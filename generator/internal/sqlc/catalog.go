@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ type column struct {
 	types []string // valid types, the preferred one first
 	relay bool     // only the relay uses it
 	older bool     // it is in the older shape, so the upgrade needs it
+	table bool     // an outbox that is a log does not have it
 }
 
 var (
@@ -36,13 +38,13 @@ var (
 		{name: "headers", types: []string{"json", "jsonb"}},
 		{name: "partition", types: []string{"int4", "int8"}, relay: true},
 		{name: "created_at", types: moment, relay: true, older: true},
-		{name: "published_at", types: moment, relay: true, older: true},
-		{name: "retry_count", types: []string{"int4", "int8"}, relay: true, older: true},
-		{name: "last_error", types: text, relay: true, older: true},
+		{name: "published_at", types: moment, relay: true, older: true, table: true},
+		{name: "retry_count", types: []string{"int4", "int8"}, relay: true, older: true, table: true},
+		{name: "last_error", types: text, relay: true, older: true, table: true},
 		{name: "tx", types: []string{"xid8"}, relay: true},
 		{name: "seq", types: []string{"int8"}, relay: true},
-		{name: "next_attempt_at", types: moment, relay: true},
-		{name: "dead_at", types: moment, relay: true},
+		{name: "next_attempt_at", types: moment, relay: true, table: true},
+		{name: "dead_at", types: moment, relay: true, table: true},
 	}
 )
 
@@ -51,6 +53,14 @@ var (
 var aliases = map[string]string{
 	"serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8",
 	"int": "int4", "integer": "int4", "bigint": "int8", "timestamp with time zone": "timestamptz", "character varying": "varchar",
+}
+
+// logTable matches the statement that creates the cursor of an outbox that is a log.
+var logTable = regexp.MustCompile(`(?i)\bCREATE\s+TABLE\s[^;(]*\bevent_outbox_cursor\b`)
+
+// isLog reports whether migrations make the outbox a log: see outboxgen migration --store log.
+func isLog(folder *migrationfolder.Folder) bool {
+	return slices.ContainsFunc(folder.Files, func(f migrationfolder.File) bool { return logTable.Match(f.SQL) })
 }
 
 // catalogTable is a table as sqlc understands it.
@@ -122,6 +132,7 @@ func (r *run) check(tables []catalogTable) {
 		is, there := has[c.name]
 		is = cmp.Or(aliases[is], is)
 		switch {
+		case c.table && isLog(r.folder):
 		case !there:
 			r.noColumn(pos, c, upgradable)
 			r.warnOfIncludes()

@@ -33,8 +33,13 @@ type Roles struct {
 // search_path), as they are printed.
 func (r Roles) Statements(t testing.TB, schema string) []string {
 	t.Helper()
+	return r.statements(t, migrations.StoreTable, schema)
+}
+
+func (r Roles) statements(t testing.TB, store migrations.Store, schema string) []string {
+	t.Helper()
 	files, err := migrations.Files(migrations.Migrate, migrations.Options{
-		Kind: migrations.KindGrants, Schema: schema, Number: 1,
+		Kind: migrations.KindGrants, Store: store, Schema: schema, Number: 1,
 		Roles: migrations.Roles{
 			Relay: r.Relay.Name, Service: r.Service.Name, Operator: r.Operator.Name, Consumer: r.Consumer.Name,
 		},
@@ -66,6 +71,12 @@ func (r Roles) Statements(t testing.TB, schema string) []string {
 // test ends. Their names contain the database's name.
 func Create(t testing.TB, pg *services.PG) Roles {
 	t.Helper()
+	return CreateFor(t, pg, migrations.StoreTable)
+}
+
+// CreateFor is Create for a table or a log.
+func CreateFor(t testing.TB, pg *services.PG, store migrations.Store) Roles {
+	t.Helper()
 	login := func(name string) Login {
 		const longest = 63
 		l := Login{Name: (name + "_" + pg.Database), Password: "p"}
@@ -81,7 +92,7 @@ func Create(t testing.TB, pg *services.PG) Roles {
 		return l
 	}
 	r := Roles{Relay: login("relay"), Service: login("service"), Operator: login("operator"), Consumer: login("consumer")}
-	for _, statement := range r.Statements(t, "") {
+	for _, statement := range r.statements(t, store, "") {
 		run(t, pg, statement)
 	}
 	return r

@@ -116,8 +116,8 @@ func Replay(ctx context.Context, conn Beginner, f Filter, d Decision) (int, erro
 }
 
 func replaying(ctx context.Context, f Filter, d Decision) decision[DeadLetter] {
-	return deciding(ctx, f, func(q *admindb.Queries, seqs []int64) (admindb.ReplayRow, error) {
-		return q.Replay(ctx, admindb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
+	return deciding(ctx, f, func(outbox rows, seqs []int64) (outcome, error) {
+		return outbox.replay(ctx, admindb.ReplayParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
 	})
 }
 
@@ -128,23 +128,28 @@ func Discard(ctx context.Context, conn Beginner, f Filter, d Decision) (int, err
 	if strings.TrimSpace(d.Reason) == "" {
 		return 0, errors.New("admin: Decision.Reason is empty: a discard cannot be taken back, so the audit needs to know why")
 	}
-	return deciding(ctx, f, func(q *admindb.Queries, seqs []int64) (admindb.ReplayRow, error) {
-		row, err := q.Discard(ctx, admindb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
-		return admindb.ReplayRow(row), err
+	return deciding(ctx, f, func(outbox rows, seqs []int64) (outcome, error) {
+		return outbox.discard(ctx, admindb.DiscardParams{Actor: d.Actor, Reason: optional(d.Reason), Seqs: seqs})
 	}).carryOut(ctx, conn, d)
 }
 
 // deciding is a decision about dead letters.
-func deciding(ctx context.Context, f Filter, act func(*admindb.Queries, []int64) (admindb.ReplayRow, error)) decision[DeadLetter] {
+func deciding(ctx context.Context, f Filter, act func(rows, []int64) (outcome, error)) decision[DeadLetter] {
+	var outbox rows // of the transaction
 	return decision[DeadLetter]{
 		nouns: "rows", table: "event_outbox", state: "dead", unaudited: ", without which the relay does not learn of the decision",
 		most: len(f.EventIDs),
-		read: func(tx pgx.Tx, after DeadLetter) ([]DeadLetter, error) { return DeadLetters(ctx, tx, f, after.Seq) },
-		act: func(q *admindb.Queries, page []DeadLetter) (outcome, error) {
-			row, err := act(q, seqsOf(page))
-			return outcome(row), err
+		read: func(tx pgx.Tx, after DeadLetter) (_ []DeadLetter, err error) {
+			if err := checkPage(f, pageRows); err != nil {
+				return nil, err
+			}
+			if outbox, err = visibleRowsOf(ctx, tx, defaultLease); err != nil {
+				return nil, err
+			}
+			return deadPage(ctx, outbox, f, after.Seq, pageRows)
 		},
-		still: func(q *admindb.Queries, page []DeadLetter) (int64, error) { return q.StillDead(ctx, seqsOf(page)) },
+		act:   func(_ *admindb.Queries, page []DeadLetter) (outcome, error) { return act(outbox, seqsOf(page)) },
+		still: func(_ *admindb.Queries, page []DeadLetter) (int64, error) { return outbox.stillDead(ctx, seqsOf(page)) },
 	}
 }
 

@@ -35,10 +35,11 @@ func CountDead(ctx context.Context, db DB, f Filter, by string) ([]DeadGroup, er
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
-	if err := refuseHidden(ctx, db); err != nil {
+	outbox, err := visibleRowsOf(ctx, db, defaultLease)
+	if err != nil {
 		return nil, err
 	}
-	rows, err := admindb.New(db).CountDead(ctx, admindb.CountDeadParams{
+	rows, err := outbox.countDead(ctx, admindb.CountDeadParams{
 		By: by, Cap: PendingCap, MaxGroups: MostDeadGroups + 1, Ids: texts(f.EventIDs), EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key,
 		AggregateType: optional(f.AggregateType), AggregateID: optional(f.AggregateID), Error: optional(f.Error),
 		OlderMs: inMilliseconds(f.OlderThan), NewerMs: inMilliseconds(f.NewerThan),

@@ -47,13 +47,14 @@ func ReplayInOrder(ctx context.Context, conn Beginner, f Filter, d Decision) (in
 	return c.carryOut(ctx, conn, d)
 }
 
-// Chosen are the dead letters of a selection that is to be replayed, for EarlierDead. It keeps
-// little of each. The zero value has none.
+// Chosen are the dead letters of a selection that is to be replayed, for EarlierDead and
+// PublishedAfter. It keeps little of each. The zero value has none.
 type Chosen struct {
 	seqs         []int64
 	begins, ends map[topicKey]int64 // the first and the last seq of each
 	last         int64
 	oldest       time.Time // when the oldest one was created
+	isLog        *bool     // whether the outbox is a log; nil: not known yet
 }
 
 type topicKey struct{ topic, key string }
@@ -94,22 +95,26 @@ const mostKeys = pageRows
 // EarlierDead returns the dead letters that come before a chosen one of the same topic and key
 // and are not chosen themselves, in seq order, after the given seq: at most limit. It looks once
 // at the dead rows up to the last chosen one, by their index, and compares them here: Postgres
-// estimates joins with so many values wrong, and then they take minutes. It sorts what Chosen
-// keeps, so one Chosen is for one goroutine at a time.
+// estimates joins with so many values wrong, and then they take minutes. It changes what Chosen
+// keeps, as PublishedAfter does, so one Chosen is for one goroutine at a time.
 func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit int) ([]DeadLetter, error) {
+	outbox, err := chosen.rowsOf(ctx, db)
+	if err != nil {
+		return nil, err
+	}
 	slices.Sort(chosen.seqs)
-	keys, q := chosen.keys(mostKeys), admindb.New(db)
+	keys := chosen.keys(mostKeys)
 	failed := func(err error) ([]DeadLetter, error) {
 		return nil, fmt.Errorf("admin: look for earlier dead letters of the keys: %w", missing(err))
 	}
 	var out []DeadLetter
 	for after < chosen.last {
 		// Each statement looks at a limited number of rows, however few have one of the keys.
-		step, err := q.NextDead(ctx, admindb.NextDeadParams{After: after, Before: chosen.last, MaxRows: earlierStep})
+		step, err := outbox.nextDead(ctx, admindb.NextDeadParams{After: after, Before: chosen.last, MaxRows: earlierStep})
 		if err != nil {
 			return failed(err)
 		}
-		rows, err := q.DeadBetween(ctx, admindb.DeadBetweenParams{After: after, Before: step.Last + 1, EventKeys: keys, AnyKey: keys == nil})
+		rows, err := outbox.deadBetween(ctx, admindb.DeadBetweenParams{After: after, Before: step.Last + 1, EventKeys: keys, AnyKey: keys == nil})
 		if err != nil {
 			return failed(err)
 		}
@@ -121,7 +126,7 @@ func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit 
 				continue
 			}
 			if _, itself := slices.BinarySearch(chosen.seqs, r.Seq); !itself {
-				out = append(out, letterOf(admindb.DeadRowsRow(r)))
+				out = append(out, letterOf(r))
 			}
 		}
 		if after = step.Last; len(out) == limit || step.Looked < earlierStep {
@@ -129,6 +134,19 @@ func EarlierDead(ctx context.Context, db DB, chosen *Chosen, after int64, limit 
 		}
 	}
 	return out, nil
+}
+
+// rowsOf returns the statements for the outbox. It asks only once whether that is a log.
+func (c *Chosen) rowsOf(ctx context.Context, db DB) (rows, error) {
+	if c.isLog != nil {
+		return rowsOfKind(db, defaultLease, *c.isLog), nil
+	}
+	outbox, err := rowsOf(ctx, db, defaultLease)
+	if err == nil {
+		_, isLog := outbox.(*logRows)
+		c.isLog = &isLog
+	}
+	return outbox, err
 }
 
 // keys returns the keys of the letters, each once; nil if there are more than most.

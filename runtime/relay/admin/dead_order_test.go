@@ -135,7 +135,7 @@ func TestEarlierDeadRowsOfAStatement(t *testing.T) {
 	if diff := cmp.Diff([]int64{1}, got); diff != "" {
 		t.Errorf("the earlier rows (-want +got):\n%s", diff)
 	}
-	want := map[string][]float64{"NextDead": {10_000, 10_000, 4_999}, "DeadBetween": {10_000, 10_000, 4_999}}
+	want := map[string][]float64{"IsLog": {0}, "NextDead": {10_000, 10_000, 4_999}, "DeadBetween": {10_000, 10_000, 4_999}}
 	if diff := cmp.Diff(want, counted.looked); diff != "" {
 		t.Errorf("the rows that each statement looked at (-want +got):\n%s", diff)
 	}

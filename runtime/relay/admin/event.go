@@ -63,7 +63,7 @@ type Event struct {
 	Headers       json.RawMessage `json:"headers"`             // null: the headers come from Data
 	Transaction   string          `json:"tx"`                  // that inserted it; "": it is from before an upgrade
 	CreatedAt     time.Time       `json:"created_at"`
-	PublishedAt   time.Time       `json:"published_at,omitzero"`
+	PublishedAt   time.Time       `json:"published_at,omitzero"` // of a log: known some time after State is Published
 	NextAttempt   time.Time       `json:"next_attempt,omitzero"` // zero: it does not wait for a retry
 	DeadAt        time.Time       `json:"dead_at,omitzero"`
 	RetryCount    int             `json:"retry_count"`
@@ -91,6 +91,7 @@ const (
 	Retrying  EventState = "retrying"  // it failed, and waits for its next attempt
 	Dead      EventState = "dead"      // it used up its attempts
 	Published EventState = "published" // Kafka has it
+	Discarded EventState = "discarded" // an operator discarded it; a log keeps such an event
 )
 
 // BehindCap is where counting the rows behind an event stops. An Event with this number has
@@ -123,10 +124,11 @@ const behindShown = 20
 // lease has no low-water mark has no index of published rows by seq. Otherwise it returns
 // ErrNoEvent.
 func FindSeq(ctx context.Context, db DB, seq int64) (uuid.UUID, error) {
-	if err := refuseHidden(ctx, db); err != nil {
+	rows, err := visibleRowsOf(ctx, db, defaultLease)
+	if err != nil {
 		return uuid.Nil, err
 	}
-	ids, err := admindb.New(db).IDsOfSeq(ctx, seq)
+	ids, err := rows.idsOfSeq(ctx, seq)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("admin: look for seq %d: %w", seq, missing(err))
 	}
@@ -151,28 +153,25 @@ func FindEvent(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
 // FindRow is FindEvent without what needs a look at other rows: Behind, BehindFirst and
 // DeadOfKey. However many rows the outbox has, it is cheap.
 func FindRow(ctx context.Context, db DB, id uuid.UUID) (Event, error) {
-	return findRow(ctx, db, id, func(q *admindb.Queries) ([]admindb.WholeRowRow, error) { return q.WholeRow(ctx, id.String()) })
+	return findRow(ctx, db, id, func(outbox rows) ([]admindb.WholeRowRow, error) { return outbox.whole(ctx, id.String()) })
 }
 
 // FindRowBeginning is FindRow with only the beginning of Data and of Headers: at most so many
 // characters of each, so that they may be no JSON. With 0 they are nil, and the database does
 // not read them.
 func FindRowBeginning(ctx context.Context, db DB, id uuid.UUID, most int) (Event, error) {
-	return findRow(ctx, db, id, func(q *admindb.Queries) (rows []admindb.WholeRowRow, err error) {
-		found, err := q.RowBeginning(ctx, admindb.RowBeginningParams{Most: int32(min(max(0, most), 1<<30)), ID: id.String()})
-		for _, r := range found {
-			rows = append(rows, admindb.WholeRowRow(r))
-		}
-		return rows, err
+	return findRow(ctx, db, id, func(outbox rows) ([]admindb.WholeRowRow, error) {
+		return outbox.beginning(ctx, admindb.RowBeginningParams{Most: int32(min(max(0, most), 1<<30)), ID: id.String()})
 	})
 }
 
-func findRow(ctx context.Context, db DB, id uuid.UUID, read func(*admindb.Queries) ([]admindb.WholeRowRow, error)) (Event, error) {
-	if err := refuseHidden(ctx, db); err != nil {
+func findRow(ctx context.Context, db DB, id uuid.UUID, read func(rows) ([]admindb.WholeRowRow, error)) (Event, error) {
+	outbox, err := visibleRowsOf(ctx, db, defaultLease)
+	if err != nil {
 		return Event{}, err
 	}
 	q := admindb.New(db)
-	rows, err := read(q)
+	rows, err := read(outbox)
 	if err != nil {
 		return Event{}, fmt.Errorf("admin: read event %s: %w", id, missing(err))
 	}
@@ -189,6 +188,11 @@ func findRow(ctx context.Context, db DB, id uuid.UUID, read func(*admindb.Querie
 	for _, a := range audit {
 		e.Audit = append(e.Audit, AuditEntry{At: a.At, Actor: a.Actor, Action: a.Action, Reason: value(a.Reason), AppliedAt: value(a.AppliedAt)})
 	}
+	if log, isLog := outbox.(*logRows); isLog && e.State == Pending {
+		if e.State, err = log.stateOf(ctx, &e); err != nil {
+			return Event{}, fmt.Errorf("admin: read the state of event %s: %w", id, missing(err))
+		}
+	}
 	return e, nil
 }
 
@@ -198,23 +202,18 @@ const newerLasts = 2 * time.Second
 // ReadKey reads the other rows of the event's key: Behind, BehindFirst, DeadOfKey and Newer. No
 // index has the key, so it may look at all pending rows after the event, and at all dead rows.
 func (e *Event) ReadKey(ctx context.Context, db DB) error {
-	if e.State == Published || e.Key == nil || *e.Key == "" { // an empty key is none
+	if e.State == Published || e.State == Discarded || e.Key == nil || *e.Key == "" { // an empty key is none
 		return nil
 	}
-	q := admindb.New(db)
-	low, err := q.LowWater(ctx, defaultLease)
+	outbox, err := rowsOf(ctx, db, defaultLease)
 	if err != nil {
-		return fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+		return err
 	}
-	e.Behind, err = q.CountBehind(ctx, admindb.CountBehindParams{
-		After: e.Seq, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, EventKey: *e.Key, Topic: e.Topic, Cap: BehindCap,
-	})
-	if err != nil {
+	of := keyed{e.Seq, *e.Key, e.Topic}
+	if e.Behind, err = outbox.countBehind(ctx, of, BehindCap); err != nil {
 		return fmt.Errorf("admin: count the rows behind event %s: %w", e.EventID, missing(err))
 	}
-	behind, err := q.RowsBehind(ctx, admindb.RowsBehindParams{
-		After: e.Seq, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, EventKey: *e.Key, Topic: e.Topic, MaxRows: behindShown,
-	})
+	behind, err := outbox.behind(ctx, of, behindShown)
 	if err != nil {
 		return fmt.Errorf("admin: read the rows behind event %s: %w", e.EventID, missing(err))
 	}

@@ -120,14 +120,14 @@ func Examine(ctx context.Context, db DB) (Facts, error) {
 	if f.Server, err = serverFacts(ctx, q); err != nil {
 		return f, err
 	}
-	if err := f.readTables(ctx, q); err != nil {
+	rows, err := rowsOf(ctx, db, defaultLease)
+	if err != nil {
 		return f, err
 	}
-	low, err := q.LowWater(ctx, defaultLease)
-	if err != nil {
-		return f, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+	if err := f.readTables(ctx, q, rows); err != nil {
+		return f, err
 	}
-	topics, err := q.UsedTopics(ctx, admindb.UsedTopicsParams{MaxRows: sampledRows, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top})
+	topics, err := rows.topics(ctx, sampledRows)
 	if err != nil {
 		return f, fmt.Errorf("admin: read the topics: %w", missing(err))
 	}
@@ -137,7 +137,7 @@ func Examine(ctx context.Context, db DB) (Facts, error) {
 	if f.Others, err = otherPublishers(ctx, q); err != nil {
 		return f, err
 	}
-	lately, err := q.PublishedLately(ctx)
+	lately, err := rows.publishedLately(ctx)
 	if err != nil {
 		return f, fmt.Errorf("admin: look at the latest rows: %w", missing(err))
 	}
@@ -202,8 +202,8 @@ func serverFacts(ctx context.Context, q *admindb.Queries) (ServerFacts, error) {
 	}, nil
 }
 
-func (f *Facts) readTables(ctx context.Context, q *admindb.Queries) error {
-	tables, err := q.TableHealth(ctx)
+func (f *Facts) readTables(ctx context.Context, q *admindb.Queries, rows rows) error {
+	tables, err := rows.tables(ctx)
 	if err != nil {
 		return fmt.Errorf("admin: look at the tables: %w", err)
 	}

@@ -92,7 +92,9 @@ func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Durat
 	}
 	defer tx.Rollback(ctx) //nolint:errcheck // nothing was changed
 	look := newerLook{q: admindb.New(tx), chosen: chosen, until: time.Now().Add(limit), found: map[topicKey]Newer{}}
-	if err = look.q.LimitStatements(ctx, max(1, limit.Milliseconds())); err == nil {
+	isLog, err := look.q.LimitStatements(ctx, max(1, limit.Milliseconds()))
+	if err == nil {
+		look.outbox, chosen.isLog = rowsOfKind(tx, defaultLease, isLog), &isLog
 		out.Unknown, err = look.everything(ctx, leader.State.Led)
 	}
 	if err != nil {
@@ -111,6 +113,7 @@ func PublishedAfter(ctx context.Context, db DB, chosen *Chosen, limit time.Durat
 // newerLook is one look for newer published rows, in a transaction of its own.
 type newerLook struct {
 	q      *admindb.Queries
+	outbox rows
 	chosen *Chosen
 	until  time.Time
 	found  map[topicKey]Newer
@@ -141,7 +144,7 @@ func (l newerLook) everything(ctx context.Context, led *relay.Led) (Unknown, err
 			if err != nil {
 				return err
 			}
-			rows, err := l.q.PublishedOfKeys(ctx, admindb.PublishedOfKeysParams{After: after, UpTo: step.Last, EventKeys: names})
+			rows, err := l.outbox.publishedOfKeys(ctx, admindb.PublishedOfKeysParams{After: after, UpTo: step.Last, EventKeys: names})
 			for _, r := range rows {
 				l.add(r)
 			}
@@ -157,7 +160,7 @@ func (l newerLook) everything(ctx context.Context, led *relay.Led) (Unknown, err
 	}
 	kept := false
 	inTime, err = l.step(ctx, func() (err error) {
-		kept, err = l.q.KeptSince(ctx, admindb.KeptSinceParams{At: l.chosen.oldest, Place: first, MaxRows: placeRows, Marks: led != nil && led.Settings["settle"] == "mark"})
+		kept, err = l.outbox.keptSince(ctx, admindb.KeptSinceParams{At: l.chosen.oldest, Place: first, MaxRows: placeRows, Marks: led != nil && led.Settings["settle"] == "mark"})
 		return err
 	})
 	switch {

@@ -47,12 +47,11 @@ func Pauses(ctx context.Context, db DB) ([]relay.OperatorPause, error) {
 // known says whether the topics of all these rows were looked at: writers from before an
 // upgrade put the topic into event_data, which is not read.
 func UsesTopic(ctx context.Context, db DB, topic string) (used, known bool, err error) {
-	q := admindb.New(db)
-	low, err := q.LowWater(ctx, defaultLease)
+	rows, err := rowsOf(ctx, db, defaultLease)
 	if err != nil {
-		return false, false, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
+		return false, false, err
 	}
-	found, err := q.UsesTopic(ctx, admindb.UsesTopicParams{LowWater: low.LowWater, UpTo: low.UpTo, Topic: topic})
+	found, err := rows.usesTopic(ctx, topic)
 	if err != nil {
 		return false, false, fmt.Errorf("admin: look for rows of the topic: %w", missing(err))
 	}

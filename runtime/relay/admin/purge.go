@@ -55,6 +55,19 @@ func (c PurgeConfig) withDefaults() (PurgeConfig, error) {
 	return c, nil
 }
 
+// errPurgeLog is the error of a purge of a log.
+var errPurgeLog = errors.New("admin: event_outbox is a log, of which no single rows are deleted: the relay drops the partition of a day " +
+	"when all its rows are older than the retention; set a shorter retention")
+
+// refuseLog returns an error if the outbox is a log.
+func refuseLog(ctx context.Context, q *admindb.Queries) error {
+	isLog, err := q.IsLog(ctx)
+	if err == nil && isLog {
+		err = errPurgeLog
+	}
+	return err
+}
+
 // CountPurgeable counts the rows that Purge would delete. It goes through the table by an
 // index, a part at a time, so it takes no long transaction.
 func CountPurgeable(ctx context.Context, db DB, c PurgeConfig) (int64, error) {
@@ -66,6 +79,9 @@ func CountPurgeable(ctx context.Context, db DB, c PurgeConfig) (int64, error) {
 		return 0, err
 	}
 	q := admindb.New(db)
+	if err := refuseLog(ctx, q); err != nil {
+		return 0, err
+	}
 	total, err := q.PurgeableWithoutTx(ctx, c.Before)
 	if err != nil {
 		return 0, fmt.Errorf("admin: count the published rows: %w", missing(err))
@@ -107,6 +123,9 @@ func purgeWithin(ctx context.Context, conn PurgeDB, c PurgeConfig, d Decision, g
 		return 0, errors.New("admin: Decision.Reason is empty: a purge cannot be taken back, so the audit needs to know why")
 	}
 	if err := refuseHidden(ctx, conn); err != nil {
+		return 0, err
+	}
+	if err := refuseLog(ctx, admindb.New(conn)); err != nil {
 		return 0, err
 	}
 	p := &purge{PurgeConfig: c, conn: conn, began: time.Now(), grace: grace}

@@ -119,31 +119,31 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		leaseName = defaultLease
 	}
 	q := admindb.New(db)
-	if err := refuseHidden(ctx, db); err != nil {
+	rows, err := visibleRowsOf(ctx, db, leaseName)
+	if err != nil {
 		return State{}, err
 	}
 	var s State
-	var err error
 	if s.Leader, err = readLeader(ctx, q, leaseName); err != nil {
 		return State{}, err
 	}
 	if s.Now, err = q.Now(ctx); err != nil {
 		return State{}, fmt.Errorf("admin: read the clock: %w", err)
 	}
-	low, err := q.LowWater(ctx, leaseName)
-	if err != nil {
-		return State{}, fmt.Errorf("admin: read the low-water mark: %w", missing(err))
-	}
-	counts, err := q.CountRows(ctx, admindb.CountRowsParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top})
+	counts, err := rows.count(ctx)
 	if err != nil {
 		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
 	}
 	s.Pending, s.Retrying, s.Dead = counts.Pending, counts.Retrying, counts.Dead
-	s.AtLeast = low.UpTo < low.Top && s.Pending < PendingCap
+	gap, err := rows.gap(ctx)
+	if err != nil {
+		return State{}, fmt.Errorf("admin: count the rows: %w", missing(err))
+	}
+	s.AtLeast = gap && s.Pending < PendingCap
 	if s.Pauses, err = Pauses(ctx, db); err != nil {
 		return State{}, err
 	}
-	if s.Oldest, err = oldest(ctx, q, low, []string{}); err != nil {
+	if s.Oldest, err = oldest(ctx, rows, []string{}); err != nil {
 		return State{}, err
 	}
 	s.OldestUnpaused = s.Oldest
@@ -154,15 +154,15 @@ func Inspect(ctx context.Context, db DB, leaseName string) (State, error) {
 		for _, p := range s.Pauses {
 			paused = append(paused, p.Topic)
 		}
-		if s.OldestUnpaused, err = oldest(ctx, q, low, paused); err == nil && s.OldestUnpaused == nil && s.Pending >= PendingCap {
-			s.OldestUnpaused, err = late(ctx, q, low, paused)
+		if s.OldestUnpaused, err = oldest(ctx, rows, paused); err == nil && s.OldestUnpaused == nil && s.Pending >= PendingCap {
+			s.OldestUnpaused, err = late(ctx, rows, paused)
 			s.NotAllSeen = s.OldestUnpaused == nil
 		}
 		if err != nil {
 			return State{}, err
 		}
 	}
-	retrying, err := q.RetryingRows(ctx, retryingShown)
+	retrying, err := rows.retrying(ctx, retryingShown)
 	if err != nil {
 		return State{}, fmt.Errorf("admin: read the rows that wait: %w", err)
 	}
@@ -237,6 +237,10 @@ func refuseHidden(ctx context.Context, db DB) error {
 	if err != nil {
 		return fmt.Errorf("admin: look for row security: %w", err)
 	}
+	return hiddenError(hidden)
+}
+
+func hiddenError(hidden []string) error {
 	if len(hidden) > 0 {
 		return fmt.Errorf("admin: row security hides rows of %s from this role: give the role BYPASSRLS, "+
 			"or ALTER TABLE %s DISABLE ROW LEVEL SECURITY", strings.Join(hidden, ", "), hidden[0])
@@ -263,28 +267,28 @@ func value[T any](p *T) T {
 }
 
 // oldest reads the oldest pending row whose topic is not one of without; nil: there is none.
-func oldest(ctx context.Context, q *admindb.Queries, low admindb.LowWaterRow, without []string) (*Row, error) {
-	rows, err := q.OldestPending(ctx, admindb.OldestPendingParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, Without: without})
+func oldest(ctx context.Context, rows rows, without []string) (*Row, error) {
+	list, err := rows.oldest(ctx, without)
 	if err != nil {
 		return nil, fmt.Errorf("admin: read the oldest row: %w", missing(err))
 	}
-	return firstRow(rows), nil
+	return firstRow(list), nil
 }
 
 // late is oldest of the last rows only.
-func late(ctx context.Context, q *admindb.Queries, low admindb.LowWaterRow, without []string) (*Row, error) {
-	rows, err := q.LatePending(ctx, admindb.LatePendingParams{Cap: PendingCap, LowWater: low.LowWater, UpTo: low.UpTo, Without: without})
+func late(ctx context.Context, rows rows, without []string) (*Row, error) {
+	list, err := rows.late(ctx, without)
 	if err != nil {
 		return nil, fmt.Errorf("admin: read the last rows: %w", missing(err))
 	}
-	return firstRow(rows), nil
+	return firstRow(list), nil
 }
 
-func firstRow[R admindb.OldestPendingRow | admindb.LatePendingRow](rows []R) *Row {
-	if len(rows) == 0 {
+func firstRow(list []admindb.OldestPendingRow) *Row {
+	if len(list) == 0 {
 		return nil
 	}
-	r := admindb.OldestPendingRow(rows[0])
+	r := list[0]
 	row := &Row{
 		Seq: r.Seq, EventID: r.ID, EventType: r.EventType, Topic: r.Topic, Key: r.EventKey,
 		Age:        time.Duration(r.AgeMs) * time.Millisecond,

@@ -29,7 +29,7 @@ type PublishedEvent struct {
 	// PublishedAt is when the relay recorded it, by the database's clock; zero if Deleted.
 	PublishedAt time.Time `json:"published_at,omitzero"`
 	// Deleted is true if the row waited and is gone. With settle: delete it was published,
-	// unless an operator discarded it.
+	// unless an operator discarded it. In a log it was discarded, or somebody deleted it.
 	Deleted bool `json:"deleted,omitempty"`
 	// Data is the row's data, if TailConfig.Data is set; null: a tombstone.
 	Data json.RawMessage `json:"data,omitempty"`
@@ -59,6 +59,7 @@ type Tail struct {
 	bytes   int   // of the data in waiting
 	started bool
 	missed  bool
+	isLog   *bool // whether the outbox is a log; nil: not known
 }
 
 const (
@@ -85,7 +86,7 @@ func NewTail(conn Beginner, cfg TailConfig) (*Tail, error) {
 }
 
 // Reconnect makes the Tail continue on another connection, where it stopped.
-func (t *Tail) Reconnect(conn Beginner) { t.conn = conn }
+func (t *Tail) Reconnect(conn Beginner) { t.conn, t.isLog = conn, nil }
 
 // Missed reports whether there were more rows at once, or more data, than a look reads or a
 // Tail keeps, so that events were left out, and forgets it.
@@ -100,24 +101,32 @@ func (t *Tail) Missed() bool {
 // continues where the last one did.
 func (t *Tail) Next(ctx context.Context) ([]PublishedEvent, error) {
 	var l look
+	isLog := t.isLog
 	err := pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
 		// One snapshot for all statements: a row that is published between two of them would
 		// be seen by both, or by neither.
 		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"); err != nil {
 			return fmt.Errorf("admin: begin: %w", err)
 		}
-		l = look{Tail: t, q: admindb.New(tx)}
-		if !t.started {
-			if err := refuseHidden(ctx, tx); err != nil {
+		if isLog == nil {
+			kind, err := visibleKind(ctx, tx)
+			if err != nil {
 				return err
 			}
+			isLog = &kind.IsLog
+		}
+		outbox := rowsOfKind(tx, defaultLease, *isLog)
+		l = look{Tail: t, q: outbox.tail(), rows: outbox}
+		if !t.started {
 			return l.first(ctx)
 		}
 		return l.again(ctx)
 	})
 	if err != nil {
+		t.isLog = nil // it may have moved to the other store
 		return nil, err
 	}
+	t.isLog = isLog
 	t.since, t.started, t.missed, t.looked = l.upto, true, t.missed || l.missed, l.upToSeq
 	for _, e := range l.published {
 		t.forget(e.EventID)
@@ -133,6 +142,7 @@ func (t *Tail) Next(ctx context.Context) ([]PublishedEvent, error) {
 type look struct {
 	*Tail
 	q         *admindb.Queries
+	rows      rows
 	upto      string // its snapshot
 	published []PublishedEvent
 	pending   []PublishedEvent
@@ -157,13 +167,10 @@ func (l *look) first(ctx context.Context) error {
 		l.published = events(rows, l.cfg.Data)
 		l.missed = dataOf(l.published) >= tailBytes
 	}
-	low, err := l.q.LowWater(ctx, defaultLease)
-	if err != nil {
-		return fmt.Errorf("admin: read the low-water mark: %w", missing(err))
-	}
+	var err error
 	l.pending, err = l.pages(func(after int64, rows int32, bytes int64) ([]PublishedEvent, error) {
-		page, err := l.q.TailPending(ctx, admindb.TailPendingParams{
-			LowWater: low.LowWater, UpTo: low.UpTo, Top: low.Top, After: after,
+		page, err := l.rows.pending(ctx, admindb.TailPendingParams{
+			After:    after,
 			WithData: l.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key, MaxRows: rows, MaxBytes: bytes,
 		})
 		return events(page, l.cfg.Data), err
@@ -175,7 +182,7 @@ func (l *look) first(ctx context.Context) error {
 	if room <= 0 || bytes <= 0 {
 		return nil
 	}
-	dead, err := l.q.TailDead(ctx, admindb.TailDeadParams{
+	dead, err := l.rows.tailDead(ctx, admindb.TailDeadParams{
 		WithData: l.cfg.Data, EventType: optional(f.EventType), Topic: optional(f.Topic), EventKey: f.Key,
 		MaxRows: int32(min(room, tailDead)), MaxBytes: int64(bytes),
 	})
@@ -285,11 +292,11 @@ func (l *look) known(ctx context.Context) error {
 	from, _ := slices.BinarySearchFunc(waiting, l.looked+1, func(e PublishedEvent, seq int64) int { return cmp.Compare(e.Seq, seq) })
 	waiting = slices.Concat(waiting[from:], waiting[:from])
 	for page := range slices.Chunk(waiting, tailPage) {
-		ids := make([]string, len(page))
+		ids, seqs := make([]string, len(page)), make([]int64, len(page))
 		for i, e := range page {
-			ids[i] = e.EventID.String()
+			ids[i], seqs[i] = e.EventID.String(), e.Seq
 		}
-		rows, err := l.q.TailKnown(ctx, ids)
+		rows, err := l.rows.known(ctx, ids, seqs)
 		if err != nil {
 			return fmt.Errorf("admin: look at the rows that waited: %w", missing(err))
 		}

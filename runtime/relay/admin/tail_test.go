@@ -327,3 +327,54 @@ func TestALookIsLimited(t *testing.T) {
 		t.Error("it left out rows after that")
 	}
 }
+
+// asker counts the questions whether the outbox is a log.
+type asker struct {
+	*pgx.Conn
+	questions int
+}
+
+func (a *asker) Begin(ctx context.Context) (pgx.Tx, error) {
+	tx, err := a.Conn.Begin(ctx)
+	return askerTx{tx, a}, err
+}
+
+type askerTx struct {
+	pgx.Tx
+	a *asker
+}
+
+func (x askerTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	if strings.Contains(sql, "relkind = 'p'") {
+		x.a.questions++
+	}
+	return x.Tx.QueryRow(ctx, sql, args...)
+}
+
+// A Tail asks once whether the outbox is a log, and again after an error, because the outbox may
+// have moved.
+func TestTailAsksOnce(t *testing.T) {
+	l := some(t)
+	l.noteTick(t)
+	a := &asker{Conn: l.operator}
+	tail, err := admin.NewTail(a, admin.TailConfig{})
+	ok(t, err)
+	for range 3 {
+		look4(t, "nothing is published", tail)
+	}
+	if a.questions != 1 {
+		t.Errorf("it has asked %d times, want 1", a.questions)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := tail.Next(ended); err == nil {
+		t.Error("a look that was cancelled succeeds")
+	}
+	a.Conn, err = pgx.ConnectConfig(t.Context(), l.operator.Config())
+	ok(t, err)
+	defer a.Conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // nothing is at stake on it
+	look4(t, "after an error", tail)
+	if a.questions != 2 {
+		t.Errorf("after an error it has asked %d times, want 2", a.questions)
+	}
+}

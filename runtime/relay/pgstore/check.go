@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ type checked struct {
 	server pgdb.DescribeServerRow
 	tables pgdb.FindTablesRow
 	marked bool // the lease has a low-water mark
+	ofLog  pgdb.FindLogTablesRow
 }
 
 // role returns the role for GRANT statements in remedies.
@@ -97,6 +99,18 @@ func asSetup(err error) error {
 	return err
 }
 
+// checkStep is one step of a check.
+type checkStep func(context.Context, *session, *checked) error
+
+// tableChecks returns the steps, in groups: those of a group do not need each other.
+func (s *Store) tableChecks() [][]checkStep {
+	return [][]checkStep{
+		{s.checkServer}, {s.checkSchema}, {s.checkTables},
+		{s.checkColumns, s.checkIndexes, s.checkPrivileges},
+		{s.checkWrites, s.checkIdentity, s.checkLog},
+	}
+}
+
 // checkAll checks the server and the tables with one session.
 func (s *Store) checkAll(ctx context.Context, se *session) error {
 	server, err := se.q.DescribeServer(ctx)
@@ -104,11 +118,7 @@ func (s *Store) checkAll(ctx context.Context, se *session) error {
 		return err
 	}
 	c := &checked{server: server}
-	checks := []func(context.Context, *session, *checked) error{
-		s.checkServer, s.checkSchema, s.checkTables, s.checkColumns, s.checkIndexes, s.checkPrivileges,
-		s.checkWrites, s.checkIdentity, s.checkLog,
-	}
-	for _, check := range checks {
+	for _, check := range slices.Concat(s.checks...) {
 		if err := check(ctx, se, c); err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func (s *Store) grant(u tableUse, role string) string {
 
 func (s *Store) checkPrivileges(ctx context.Context, se *session, c *checked) error {
 	var p pgdb.MissingPrivilegesParams
-	for _, use := range tableUses {
+	for _, use := range s.shape.uses {
 		for _, needed := range use.privileges() {
 			p.Relations = append(p.Relations, c.oid(use.table))
 			p.Columns = append(p.Columns, needed.column)
@@ -66,7 +66,7 @@ func (s *Store) checkPrivileges(ctx context.Context, se *session, c *checked) er
 		return err
 	}
 	var lacks, grants []string
-	for _, use := range tableUses {
+	for _, use := range s.shape.uses {
 		var names []string
 		for _, m := range missing {
 			if m.Relation == c.oid(use.table) && !slices.Contains(names, m.Privilege) {

@@ -60,12 +60,15 @@ func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error 
 	if c.tables.Outbox == 0 {
 		return s.noOutbox(ctx, se, c)
 	}
+	if err := s.checkKind(ctx, se, c); err != nil {
+		return err
+	}
 	columns, err := se.q.DescribeColumns(ctx, c.tables.Outbox)
 	if err != nil {
 		return err
 	}
-	if missing := lacking(columns, addedColumns); len(missing) > 0 {
-		if other := lacking(columns, olderColumns); len(other) > 0 {
+	if missing := lacking(columns, s.shape.added); len(missing) > 0 {
+		if other := lacking(columns, s.shape.older); len(other) > 0 {
 			return &relay.SetupError{
 				Problem: fmt.Sprintf("event_outbox in %s is a table of another kind: it lacks %s", s.place(c), strings.Join(other, ", ")),
 				Remedy:  "rename that table and " + createRemedy + "; if only the names of its columns differ, rename them and " + upgradeRemedy,
@@ -98,7 +101,10 @@ func (s *Store) checkTables(ctx context.Context, se *session, c *checked) error 
 	if err := s.checkBeside(ctx, se, auditTable, c.tables.Audit, auditColumns); err != nil {
 		return err
 	}
-	for _, use := range tableUses {
+	for _, use := range s.shape.uses {
+		if use.view {
+			continue
+		}
 		if err := s.checkTable(ctx, se, c, use); err != nil {
 			return err
 		}
@@ -142,6 +148,8 @@ type tableUse struct {
 	inserted                  []string // columns that it inserts; nil: any
 	hidden                    string   // what a hidden row would mean
 	swallowed                 string   // what a change that is not made would mean
+	partitioned               bool
+	view                      bool // that the relay only reads
 }
 
 // tableUses lists every table in the store's statements. A table that is not in it gets
@@ -172,7 +180,11 @@ var tableUses = []tableUse{
 }
 
 func (c *checked) oid(table string) uint32 {
-	return map[string]uint32{outboxTable: c.tables.Outbox, delayedTable: c.tables.Delayed, leaseTable: c.tables.Lease, auditTable: c.tables.Audit}[table]
+	return map[string]uint32{
+		outboxTable: c.tables.Outbox, delayedTable: c.tables.Delayed, leaseTable: c.tables.Lease, auditTable: c.tables.Audit,
+		otherTable: c.ofLog.Other, cursorTable: c.ofLog.Cursor, lateTable: c.ofLog.Late, failedTable: c.ofLog.Failed, tickTable: c.ofLog.Tick,
+		deletedTable: c.ofLog.Deleted, historyView: c.ofLog.History,
+	}[table]
 }
 
 func (s *Store) checkTable(ctx context.Context, se *session, c *checked, use tableUse) error {
@@ -184,7 +196,7 @@ func (s *Store) checkTable(ctx context.Context, se *session, c *checked, use tab
 	}
 	name := s.relation(use.table)
 	switch {
-	case table.Kind != "r":
+	case table.Kind != "r" && !use.partitioned:
 		return &relay.SetupError{
 			Problem: fmt.Sprintf("%s in %s is not a plain table (relkind %q)", use.table, s.place(c), table.Kind),
 			Remedy:  createRemedy + " in another schema",
@@ -288,6 +300,9 @@ func (s *Store) checkColumns(ctx context.Context, se *session, c *checked) error
 	var wrong, changes []string
 	missing := false
 	for _, name := range slices.Sorted(maps.Keys(columnTypes)) {
+		if !slices.Contains(s.shape.added, name) && !slices.Contains(s.shape.older, name) {
+			continue
+		}
 		column, ok := found[name]
 		switch want := columnTypes[name]; {
 		case !ok:
@@ -442,7 +457,10 @@ func (s *Store) checkIdentity(ctx context.Context, se *session, c *checked) erro
 	// First the rows, then the sequence: in the other order, an insert in between would
 	// look like a sequence that was set back.
 	highestSeq := se.q.HighestSeqByTx
-	if c.marked {
+	switch {
+	case s.shape.partitioned: // the relay gives new numbers when its term begins
+		highestSeq = func(context.Context) (int64, error) { return 0, nil }
+	case c.marked:
 		highestSeq = se.q.HighestSeq
 	}
 	highest, err := highestSeq(ctx)
@@ -473,11 +491,12 @@ func (s *Store) checkIdentity(ctx context.Context, se *session, c *checked) erro
 		}
 	}
 	if id.LastValue < highest {
+		remedy := fmt.Sprintf("stop the writers, then SELECT setval('%s', (SELECT max(seq) FROM %s))",
+			strings.ReplaceAll(sequence, "'", "''"), s.relation(outboxTable))
 		return &relay.SetupError{
 			Problem: fmt.Sprintf("the sequence %s stands at %d, below the highest seq in event_outbox (%d): "+
 				"new events would be delivered before older ones", id.SequenceName, id.LastValue, highest),
-			Remedy: fmt.Sprintf("stop the writers, then SELECT setval('%s', (SELECT max(seq) FROM %s))",
-				strings.ReplaceAll(sequence, "'", "''"), s.relation(outboxTable)),
+			Remedy: remedy,
 		}
 	}
 	return nil

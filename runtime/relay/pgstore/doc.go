@@ -92,6 +92,13 @@
 // order, it is on disk as soon as the commit is. This costs one commit for each page of
 // rows, and nothing while there are none.
 //
+// # The log
+//
+// A [LogStore] is the store of an outbox whose rows are only inserted. It reads by snapshots like a
+// [Store], and settles by writing a cursor: sql/log.sql has the statements, and DESIGN.md of
+// package logcursor the rules. It keeps what it has read past the cursor in memory, about 100
+// bytes for each row.
+//
 // # Settling
 //
 // See sql/settle.sql: one autocommit statement that locks the lease row first. [Mark]

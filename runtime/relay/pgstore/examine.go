@@ -38,12 +38,7 @@ func (s *Store) examine(ctx context.Context, se *session, found *[]*relay.SetupE
 		return err
 	}
 	c := &checked{server: server}
-	type check = func(context.Context, *session, *checked) error
-	for _, checks := range [][]check{
-		{s.checkServer}, {s.checkSchema}, {s.checkTables},
-		{s.checkColumns, s.checkIndexes, s.checkPrivileges},
-		{s.checkWrites, s.checkIdentity, s.checkLog},
-	} {
+	for _, checks := range s.checks {
 		for _, check := range checks {
 			if err := keepProblem(found, check(ctx, se, c)); err != nil {
 				return err

@@ -16,6 +16,30 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
+// HistoryStatement is the statement that reads the history of a log instead of event_outbox.
+var HistoryStatement = historyStatement
+
+// PlanOfLogCounts explains the statement of Stats under the settings of the store's sessions.
+func (s *LogStore) PlanOfLogCounts(ctx context.Context, t *testing.T) (plan string) {
+	t.Helper()
+	err := s.inTerm(ctx, "explain", func(_ *term, se *session) error {
+		if _, err := se.conn.Exec(ctx, "PREPARE counts AS "+pgdb.LogCounts); err != nil {
+			return err
+		}
+		rows, err := se.conn.Query(ctx, "EXPLAIN EXECUTE counts (0, 1000, '3:3:', 0, '3:3:', 1000, 2000, '{1}')", pgx.QueryExecModeSimpleProtocol)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan = strings.Join(lines, "\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
 // Plans explains the store's statements under the settings of its sessions.
 func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap relay.Snapshot) map[string]string {
 	t.Helper()
@@ -96,6 +120,12 @@ func (s *Store) Plans(ctx context.Context, t *testing.T, l relay.Lease, snap rel
 	}
 	return plans
 }
+
+// AsideRows sets how many rows are read past the cursor before rows are set aside.
+func (s *LogStore) AsideRows(n int) { s.asideRows = n }
+
+// RepairRows sets how many rows a repair may look at.
+func (s *LogStore) RepairRows(n int32) { s.repairRows = n }
 
 // TidyRows sets how many rows one statement looks at to move the low-water mark.
 func (s *Store) TidyRows(n int32) { s.tidyRows = n }

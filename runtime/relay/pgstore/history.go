@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -20,12 +23,17 @@ type HistoryDB = pgdb.DBTX
 // the rows that a relay in mode Mark keeps for its retention. Rows that are pending, dead
 // or discarded, and those that the retention deleted, are not part of it.
 //
-// It needs SELECT on event_outbox and no other privilege. It locks no rows, and its
-// statements are short transactions of their own. It reads in the order of seq, so
-// event_outbox needs an index on seq for all rows, unless it is small.
+// Of a log they are the published events that it still has; days are dropped as a whole.
+//
+// It needs SELECT on event_outbox, of a log on the view event_outbox_history and on
+// event_outbox_deleted, and no other privilege. It locks no rows, and its statements are short
+// transactions of their own. It reads in the order of seq, so event_outbox needs an index on
+// seq for all rows, unless it is small.
 type History struct {
 	db HistoryDB
 	q  *pgdb.Queries
+	// isLog is true if the outbox is a log. Then db and q read the view event_outbox_history.
+	isLog bool
 	// rowBytes is the size of a row, by those that were read last.
 	rowBytes int64
 	// unpublished is a seq up to which no row was published when Reach looked, so that it
@@ -83,14 +91,40 @@ func NewHistory(ctx context.Context, db HistoryDB) (*History, error) {
 			Remedy:  "CREATE INDEX CONCURRENTLY ix_event_outbox_seq ON event_outbox (seq)",
 		}
 	}
+	if h.isLog = table.IsLog; h.isLog {
+		h.db = inHistory{db}
+		h.q = pgdb.New(h.db)
+	}
 	return h, nil
+}
+
+// inHistory reads the view of a log's events, which has the columns of a table, instead of
+// event_outbox.
+type inHistory struct{ HistoryDB }
+
+func historyStatement(sql string) string {
+	return strings.ReplaceAll(sql, "event_outbox AS ", "event_outbox_history AS ")
+}
+
+func (h inHistory) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return h.HistoryDB.Query(ctx, historyStatement(sql), args...)
+}
+
+func (h inHistory) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return h.HistoryDB.QueryRow(ctx, historyStatement(sql), args...)
 }
 
 // Reach implements replay.History.
 func (h *History) Reach(ctx context.Context, after replay.Cursor) (replay.Reach, error) {
 	reach, err := h.reach(ctx, after)
-	if err != nil || reach.Empty || h.removed {
+	if err != nil {
 		return reach, err
+	}
+	if h.isLog {
+		return h.logReach(ctx, reach)
+	}
+	if reach.Empty || h.removed {
+		return reach, nil
 	}
 	whole, err := h.q.HistoryWhole(ctx, pgdb.HistoryWholeParams{Back: reach.Back, WindowRows: countWindow})
 	if err != nil {
@@ -98,6 +132,27 @@ func (h *History) Reach(ctx context.Context, after replay.Cursor) (replay.Reach,
 	}
 	if h.removed = !whole; whole {
 		reach.Back = time.Time{}
+	}
+	return reach, nil
+}
+
+// logReach is Reach for a log. event_outbox_deleted has up to when events were deleted. Days
+// before the oldest partition may have been dropped by hand.
+func (h *History) logReach(ctx context.Context, reach replay.Reach) (replay.Reach, error) {
+	day, err := h.q.HistoryOldestDay(ctx)
+	if err != nil {
+		return replay.Reach{}, h.wrap("look for the oldest partition", err)
+	}
+	deleted, err := h.q.HistoryDeleted(ctx)
+	if err != nil {
+		return replay.Reach{}, h.wrap("look for what was deleted", err)
+	}
+	if reach.Empty {
+		return reach, nil
+	}
+	reach.Back = day.UTC()
+	if deleted.After(day) {
+		reach.Back = deleted.UTC()
 	}
 	return reach, nil
 }
@@ -181,7 +236,7 @@ func (h *History) rows(ctx context.Context, seqs []int64) ([]relay.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := scanPage(rows, relay.Limit{Rows: len(seqs), Bytes: math.MaxInt64}, func() {})
+	page, _, err := scanPage(rows, relay.Limit{Rows: len(seqs), Bytes: math.MaxInt64}, func() {})
 	return page.Rows, err
 }
 
@@ -309,6 +364,12 @@ func (h *History) wrap(what string, err error) error {
 	}
 	switch sqlstate.Code(err) {
 	case sqlstate.Denied:
+		if h.isLog {
+			return &relay.SetupError{
+				Problem: "this role may not read event_outbox_history or event_outbox_deleted",
+				Remedy:  "GRANT SELECT ON event_outbox_history, event_outbox_deleted to the role", Err: err,
+			}
+		}
 		return &relay.SetupError{Problem: "this role may not read event_outbox", Remedy: "GRANT SELECT ON event_outbox to the role", Err: err}
 	case sqlstate.UndefinedTable, sqlstate.UndefinedColumn:
 		return &relay.SetupError{Problem: "event_outbox has the older shape", Remedy: "upgrade it: outboxgen migration --upgrade", Err: err}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -286,6 +287,9 @@ func TestHistoryThatCannotBeRead(t *testing.T) {
 	})
 }
 
+// historyCall is a statement with arguments.
+type historyCall struct{ query, args string }
+
 // In a large table every statement uses the index on seq, also with a generic plan and
 // while a selection matches nothing. The beginning of a range is found without an index
 // on a time.
@@ -332,7 +336,7 @@ func TestHistoryOfALargeTable(t *testing.T) {
 		t.Errorf("reading begins at row %d, far from row %d", begin, 40*3600)
 	}
 
-	statements := map[string]struct{ query, args string }{
+	statements := map[string]historyCall{
 		"window": {pgdb.HistoryWindow, `now(), 150000, 5000`},
 		"probe":  {pgdb.HistoryProbe, `now(), 100000, 100`},
 		"bounds": {pgdb.HistoryBounds, ""},
@@ -342,11 +346,22 @@ func TestHistoryOfALargeTable(t *testing.T) {
 		"rows":   {pgdb.HistoryRows, `'{` + strings.Repeat("150000,", 499) + `150001}'`},
 		"reach":  {pgdb.HistoryReach, `150000, 100`},
 	}
+	for call, plan := range historyPlans(t, pg, statements, func(query string) string { return query }) {
+		if strings.Contains(plan, "Seq Scan on event_outbox") || !strings.Contains(plan, "ix_event_outbox_seq") && !strings.HasPrefix(call, "filter") {
+			t.Errorf("%s:\n%s", call, plan)
+		}
+	}
+}
+
+// historyPlans runs statements with custom and with generic plans, and returns the plans.
+func historyPlans(t *testing.T, pg *services.PG, statements map[string]historyCall, of func(string) string) map[string]string {
+	t.Helper()
+	plans := map[string]string{}
 	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 		planner := pg.Connect(t.Context())
 		exec(t, planner, `SET plan_cache_mode = `+mode)
 		for name, statement := range statements {
-			exec(t, planner, `PREPARE `+name+`_ AS `+statement.query)
+			exec(t, planner, `PREPARE `+name+`_ AS `+of(statement.query))
 			call := name + "_"
 			if statement.args != "" {
 				call += "(" + statement.args + ")"
@@ -355,12 +370,45 @@ func TestHistoryOfALargeTable(t *testing.T) {
 			must(t, err)
 			plan, err := pgx.CollectRows(lines, pgx.RowTo[string])
 			must(t, err)
-			text := strings.Join(plan, "\n")
-			if strings.Contains(text, "Seq Scan on event_outbox") || !strings.Contains(text, "ix_event_outbox_seq") && name != "filter" {
-				t.Errorf("%s, %s:\n%s", name, mode, text)
-			}
+			plans[name+", "+mode] = strings.Join(plan, "\n")
 		}
 	}
+	return plans
+}
+
+// In a large log, no statement reads more rows of a partition than it looks at.
+func TestHistoryOfALargeLog(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		const rows, days = 40_000, 4
+		exec(t, pg.Pool, `
+			INSERT INTO event_outbox (id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
+			SELECT event_outbox_id_at(date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + i * interval '1 day' * $2::int / $1::int),
+			       'a', i % 1000, 'type' || i % 10, 'topic' || i % 3, i % 1000, json_build_object('x', repeat('x', 400))
+			FROM generate_series(0, $1::int - 1) AS i`, rows, days)
+		exec(t, pg.Pool, `INSERT INTO event_outbox_tick (n, shown, below) SELECT 1, s, pg_snapshot_xmax(s) FROM pg_current_snapshot() AS s`)
+		exec(t, pg.Pool, `ANALYZE event_outbox; ANALYZE event_outbox_tick`)
+		h, err := pgstore.NewHistory(t.Context(), pg.Pool)
+		must(t, err)
+		s := replay.Selection{From: time.Now().Add(-time.Hour), EventTypes: []string{"type1"}}
+		if got := len(pages(t, h, s, "", relay.Limit{Rows: 5000, Bytes: 8 << 20})); got != rows/10 {
+			t.Errorf("%d rows are in the range, want %d", got, rows/10)
+		}
+		plans := historyPlans(t, pg, map[string]historyCall{
+			"window": {pgdb.HistoryWindow, `now(), 30000, 500`},
+			"probe":  {pgdb.HistoryProbe, `now(), 30000, 100`},
+			"bounds": {pgdb.HistoryBounds, ""},
+			"sizes":  {pgdb.HistorySizes, `30000, 30500, '2026-09-21', '2099-09-22', NULL, NULL, NULL, NULL, NULL, 500`},
+			"counts": {pgdb.HistoryCounts, `30000, 30500, '2026-09-21', '2099-09-22', NULL, NULL, NULL, NULL, NULL`},
+			"rows":   {pgdb.HistoryRows, `'{30000,30001}'`},
+			"reach":  {pgdb.HistoryReach, `30000, 100`},
+		}, pgstore.HistoryStatement)
+		partition := regexp.MustCompile(`Scan .*on event_outbox_d\d{8}.*rows=[1-9]\d{3}`)
+		for call, plan := range plans {
+			if partition.MatchString(plan) || !strings.Contains(plan, "event_outbox_d") {
+				t.Errorf("%s:\n%s", call, plan)
+			}
+		}
+	})
 }
 
 func seqOf(t *testing.T, c replay.Cursor) (seq int64) {

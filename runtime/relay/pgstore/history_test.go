@@ -15,6 +15,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
 // eventData is the data of an event: the number of the change and its aggregate.
@@ -39,49 +40,12 @@ const (
 // most once, and the events of an aggregate in order.
 func TestHistory(t *testing.T) {
 	each(t, func(t *testing.T, pg *services.PG) {
-		seed := rand.Uint64()
-		t.Logf("seed %d", seed)
-		exec(t, pg.Pool, `CREATE TABLE aggregate AS SELECT id, 0 AS changes FROM generate_series(0, $1::int - 1) AS id`, historyAggregates)
-		exec(t, pg.Pool, `ALTER TABLE aggregate ADD PRIMARY KEY (id)`)
-
-		var written atomic.Int64
-		writing, stop := context.WithCancel(t.Context())
-		defer stop()
-		var writers sync.WaitGroup
-		for i := range historyWriters {
-			writers.Go(func() {
-				w := &writer{pg: pg, rng: rand.New(rand.NewPCG(seed, uint64(i))), written: &written}
-				for writing.Err() == nil && written.Load() < historyEvents {
-					if err := w.transact(t.Context()); err != nil {
-						t.Errorf("writer: %v", err)
-						return
-					}
-				}
-			})
-		}
-		finished := make(chan struct{})
-		go func() { writers.Wait(); close(finished) }()
-
-		r := &reader{t: t, pg: pg, rng: rand.New(rand.NewPCG(seed, 99)), firstSeen: map[eventData]bool{}, next: map[int]int{}}
-		for range historyTerms {
-			r.term(false, func() bool { return r.ticks >= 30 })
-		}
-		r.term(true, func() bool {
-			select {
-			case <-finished:
-				return true
-			default:
-				return false
-			}
-		})
-
-		changes := ask[int](t, pg.Pool, `SELECT sum(changes) FROM aggregate`)
-		if n := ask[int](t, pg.Pool, `SELECT count(*) FROM event_outbox`); n != changes {
-			t.Fatalf("the writers committed %d events for %d changes", n, changes)
-		}
-		if len(r.firstSeen) != changes {
-			t.Errorf("%d of %d committed events were read", len(r.firstSeen), changes)
-		}
+		r := &reader{open: func() relay.Store {
+			s := newStore(t, pg)
+			s.TidyRows(20)
+			return s
+		}}
+		changes := r.history(t, pg)
 		if n := ask[int](t, pg.Pool, `SELECT count(*) FROM event_outbox WHERE published_at IS NULL`); n != 0 {
 			t.Errorf("%d events are unsettled", n)
 		}
@@ -90,6 +54,56 @@ func TestHistory(t *testing.T) {
 		}
 		t.Logf("%d events, %d read again by another term, low-water mark at %d", changes, r.again, r.moved)
 	})
+}
+
+// history runs the writers and the readers, and returns how many events were committed.
+func (r *reader) history(t *testing.T, pg *services.PG) int {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	exec(t, pg.Pool, `CREATE TABLE aggregate AS SELECT id, 0 AS changes FROM generate_series(0, $1::int - 1) AS id`, historyAggregates)
+	exec(t, pg.Pool, `ALTER TABLE aggregate ADD PRIMARY KEY (id)`)
+
+	var written atomic.Int64
+	writing, stop := context.WithCancel(t.Context())
+	defer stop()
+	var writers sync.WaitGroup
+	for i := range historyWriters {
+		writers.Go(func() {
+			w := &writer{pg: pg, rng: rand.New(rand.NewPCG(seed, uint64(i))), written: &written}
+			for writing.Err() == nil && written.Load() < historyEvents {
+				if err := w.transact(t.Context()); err != nil {
+					t.Errorf("writer: %v", err)
+					return
+				}
+			}
+		})
+	}
+	finished := make(chan struct{})
+	go func() { writers.Wait(); close(finished) }()
+
+	r.t, r.rng = t, rand.New(rand.NewPCG(seed, 99))
+	r.firstSeen, r.next = map[eventData]bool{}, map[int]int{}
+	for range historyTerms {
+		r.term(false, func() bool { return r.ticks >= 30 })
+	}
+	r.term(true, func() bool {
+		select {
+		case <-finished:
+			return true
+		default:
+			return false
+		}
+	})
+
+	changes := ask[int](t, pg.Pool, `SELECT sum(changes) FROM aggregate`)
+	if n := ask[int](t, pg.Pool, `SELECT count(*) FROM event_outbox`); n != changes {
+		t.Fatalf("the writers committed %d events for %d changes", n, changes)
+	}
+	if len(r.firstSeen) != changes {
+		t.Errorf("%d of %d committed events were read", len(r.firstSeen), changes)
+	}
+	return changes
 }
 
 // writer makes one transaction after the other.
@@ -185,9 +199,9 @@ func (w *writer) insert(ctx context.Context, tx pgx.Tx, aggregate int) error {
 
 // reader leads one term after the other, as the relay does.
 type reader struct {
-	t   *testing.T
-	pg  *services.PG
-	rng *rand.Rand
+	open func() relay.Store
+	t    *testing.T
+	rng  *rand.Rand
 
 	firstSeen map[eventData]bool
 	next      map[int]int // the latest change of each aggregate that was read
@@ -199,9 +213,8 @@ type reader struct {
 func (r *reader) term(last bool, over func() bool) {
 	t := r.t
 	t.Helper()
-	s := newStore(t, r.pg)
+	s := r.open()
 	defer s.Close()
-	s.TidyRows(20)
 	lease := lead(t, s)
 	inTerm := map[eventData]bool{}
 	limit := relay.Limit{Rows: historyPage, Bytes: 1 << 20}
@@ -233,9 +246,11 @@ func (r *reader) term(last bool, over func() bool) {
 		seen = next
 		r.ticks++
 		if r.rng.IntN(3) == 0 { // the next term reads from the mark
-			_, err := s.Tidy(t.Context(), lease, math.MaxInt64)
+			_, err := s.(relay.Tidier).Tidy(t.Context(), lease, math.MaxInt64)
 			must(t, err)
-			r.moved = max(r.moved, s.LowWater())
+			if marked, ok := s.(*pgstore.Store); ok {
+				r.moved = max(r.moved, marked.LowWater())
+			}
 		}
 	}
 	if r.rng.IntN(2) == 0 {

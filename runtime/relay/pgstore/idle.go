@@ -29,7 +29,7 @@ func (s *Store) Idle(ctx context.Context, read relay.Snapshot, limit time.Durati
 	}
 	var w *waiter
 	err = t.judge(t.run.work(ctx, useForReading, s.names, func(se *session) (err error) {
-		w, err = t.waitFor(ctx, se, earlier)
+		w, err = t.waitFor(ctx, s, se, earlier)
 		return err
 	}))
 	if err != nil || w == nil {
@@ -41,7 +41,7 @@ func (s *Store) Idle(ctx context.Context, read relay.Snapshot, limit time.Durati
 
 // waitFor returns what to wait for; nil means that there are rows to read. The order of
 // its statements matters, see sql/idle.sql.
-func (t *term) waitFor(ctx context.Context, se *session, read pgSnapshot) (*waiter, error) {
+func (t *term) waitFor(ctx context.Context, s *Store, se *session, read pgSnapshot) (*waiter, error) {
 	seen, err := t.watched(ctx, se)
 	if err != nil {
 		return nil, err
@@ -57,11 +57,11 @@ func (t *term) waitFor(ctx context.Context, se *session, read pgSnapshot) (*wait
 	if err != nil {
 		return nil, err
 	}
-	row, err := se.q.Unread(ctx, pgdb.UnreadParams{ReadXmax: read.xmax, ReadOpen: append([]uint64{}, read.open...)})
-	if err != nil || row.Unread {
+	snapshot, unread, err := s.unread(ctx, se, read)
+	if err != nil || unread {
 		return nil, err
 	}
-	now, err := parseSnapshot(relay.Snapshot(row.Snapshot))
+	now, err := parseSnapshot(relay.Snapshot(snapshot))
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +72,12 @@ func (t *term) waitFor(ctx context.Context, se *session, read pgSnapshot) (*wait
 		}
 	}
 	return w, nil
+}
+
+// tableUnread asks whether there are rows that a snapshot does not show.
+func tableUnread(ctx context.Context, se *session, read pgSnapshot) (snapshot string, unread bool, err error) {
+	row, err := se.q.Unread(ctx, pgdb.UnreadParams{ReadXmax: read.xmax, ReadOpen: append([]uint64{}, read.open...)})
+	return row.Snapshot, row.Unread, err
 }
 
 // errSeqFirst is the error for a table, created by hand, in which a writer may draw its

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/internal/logcursor"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
@@ -265,8 +266,12 @@ func (s *Store) readPage(ctx context.Context, what string, limit relay.Limit, qu
 		if err != nil {
 			return err
 		}
-		page, err = scanPage(rows, limit, breakOff)
+		var twice bool
+		page, twice, err = scanPage(rows, limit, breakOff)
 		page.InsertLSN = t.logFilled()
+		if err == nil && twice && s.shape.partitioned {
+			return logcursor.ErrTwice
+		}
 		return err
 	})
 	if err != nil {

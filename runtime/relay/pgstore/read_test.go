@@ -134,8 +134,8 @@ func TestAPageIsBoundedByRowsAndBytes(t *testing.T) {
 // A row of a transaction that commits late has a lower seq than rows which were
 // read already. A cursor by seq would have passed it.
 func TestALateCommitWithALowerSeqIsNotLost(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
-		s := newStore(t, pg)
+	eachStore(t, func(t *testing.T, pg *services.PG, open func() relay.Store) {
+		s := open()
 		lead(t, s)
 		early, late := begin(t, pg), begin(t, pg)
 		insert(t, early, "in the backlog's gap")
@@ -166,10 +166,11 @@ func TestALateCommitWithALowerSeqIsNotLost(t *testing.T) {
 // Two transactions take turns with one aggregate; the one that began first goes
 // second. Neither the transaction's id nor created_at is the order.
 func TestOrderIsThatOfTheLock(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
-		s := newStore(t, pg)
+	eachStore(t, func(t *testing.T, pg *services.PG, open func() relay.Store) {
+		s := open()
 		lead(t, s)
 		s0 := snapshot(t, s)
+		backlog(t, s, s0, wide)
 		exec(t, pg.Pool, `CREATE TABLE aggregate AS SELECT 1 AS id`)
 		patient, quick := begin(t, pg), begin(t, pg)
 		for _, tx := range []pgx.Tx{patient, quick} { // both times and ids are taken
@@ -197,10 +198,11 @@ func TestOrderIsThatOfTheLock(t *testing.T) {
 }
 
 func TestSavepointsCopyAndRollback(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
-		s := newStore(t, pg)
+	eachStore(t, func(t *testing.T, pg *services.PG, open func() relay.Store) {
+		s := open()
 		lead(t, s)
 		s0 := snapshot(t, s)
+		backlog(t, s, s0, wide)
 		tx := begin(t, pg)
 		insert(t, tx, "top")
 		kept, err := tx.Begin(t.Context())
@@ -237,12 +239,13 @@ func TestSavepointsCopyAndRollback(t *testing.T) {
 
 // A transaction that stays open delays only its own rows.
 func TestATransactionOpenForLong(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
-		s := newStore(t, pg)
+	eachStore(t, func(t *testing.T, pg *services.PG, open func() relay.Store) {
+		s := open()
 		lead(t, s)
-		open := begin(t, pg)
-		insert(t, open, "held open")
+		held := begin(t, pg)
+		insert(t, held, "held open")
 		last := snapshot(t, s)
+		backlog(t, s, last, wide)
 		for i := range 50 {
 			key := fmt.Sprint(i)
 			insert(t, pg.Pool, key)
@@ -252,7 +255,7 @@ func TestATransactionOpenForLong(t *testing.T) {
 			}
 			last = next
 		}
-		must(t, open.Commit(t.Context()))
+		must(t, held.Commit(t.Context()))
 		next := snapshot(t, s)
 		if diff := cmp.Diff([]string{"held open"}, keys(tick(t, s, last, next, wide))); diff != "" {
 			t.Fatal(diff)
@@ -467,8 +470,8 @@ func TestReadingOutsideOfATerm(t *testing.T) {
 // Rows may be much larger than the ones before, from which a page calculates how many
 // to request.
 func TestAPageStaysBoundedWhenRowsGrow(t *testing.T) {
-	each(t, func(t *testing.T, pg *services.PG) {
-		s := newStore(t, pg)
+	eachStore(t, func(t *testing.T, pg *services.PG, open func() relay.Store) {
+		s := open()
 		lead(t, s)
 		insertMany(t, pg, 100, 10)
 		insertMany(t, pg, 60, 1<<20)

@@ -45,17 +45,21 @@ const leastDropped = 4 << 20
 // dropped with the following ones: usually a few, because the query asks only for as
 // many rows as should fit. If they are much larger than expected, scanPage calls
 // breakOff before all have arrived, which costs the session.
-func scanPage(rows pgx.Rows, limit relay.Limit, breakOff func()) (relay.Page, error) {
+// twice reports whether two of the rows that it has seen have the same seq.
+func scanPage(rows pgx.Rows, limit relay.Limit, breakOff func()) (page relay.Page, twice bool, err error) {
 	defer rows.Close()
 	if err := checkFormats(rows); err != nil {
-		return relay.Page{}, err
+		return relay.Page{}, false, err
 	}
-	var page relay.Page
+	var last int64
 	var kept, dropped int64
 	s := scanner{names: map[string]string{}}
 	for rows.Next() {
 		raw := rows.RawValues()
 		n := int64(len(raw[colData]) + len(raw[colHeaders]))
+		seq := int64(binary.BigEndian.Uint64(raw[colSeq]))
+		twice = twice || seq == last
+		last = seq
 		if !page.More && len(page.Rows) < limit.Rows && (len(page.Rows) == 0 || kept+n <= limit.Bytes) {
 			kept += n
 			if len(page.Rows) == fewRows {
@@ -67,11 +71,11 @@ func scanPage(rows pgx.Rows, limit relay.Limit, breakOff func()) (relay.Page, er
 		page.More = true
 		if dropped > max(limit.Bytes, leastDropped) {
 			breakOff()
-			return page, nil
+			return page, twice, nil
 		}
 		dropped += n
 	}
-	return page, rows.Err()
+	return page, twice, rows.Err()
 }
 
 // checkFormats checks that pgx asked for the formats that row expects.

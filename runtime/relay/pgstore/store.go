@@ -38,6 +38,11 @@ type Store struct {
 	tidyRows   int32 // see the constants
 	lookSeqs   int64
 	delayed    delayedState
+
+	// A log has its own.
+	checks [][]checkStep
+	shape  *tableShape
+	unread func(ctx context.Context, se *session, read pgSnapshot) (snapshot string, unread bool, err error)
 }
 
 var (
@@ -85,6 +90,7 @@ func New(cfg Config) (*Store, error) {
 		released: make(chan struct{}, 1), tidyRows: tidyRows, lookSeqs: lookSeqs,
 	}
 	s.ctx, s.cancel = context.WithCancel(server.ctx)
+	s.checks, s.shape, s.unread = s.tableChecks(), &plainShape, tableUnread
 	return s, nil
 }
 

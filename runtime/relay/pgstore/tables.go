@@ -25,6 +25,10 @@ var usedTables = func() *regexp.Regexp {
 	for _, use := range tableUses {
 		names = append(names, regexp.QuoteMeta(use.table))
 	}
+	for _, use := range logShape.uses {
+		names = append(names, regexp.QuoteMeta(use.table))
+	}
+	names = append(names, makePartition, dropPartition, renumberRows)
 	return regexp.MustCompile(`'?\b(?:` + strings.Join(names, "|") + `)\b`)
 }()
 

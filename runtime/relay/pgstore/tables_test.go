@@ -25,7 +25,9 @@ func TestStatementsNameNoTableWithoutItsSchema(t *testing.T) {
 		}
 		for line := range strings.Lines(names.statement(string(content))) {
 			for _, at := range table.FindAllStringIndex(line, -1) {
-				if !strings.HasSuffix(line[:at[0]], `"s".`) {
+				before := line[:at[0]]
+				pattern := strings.HasSuffix(before, "'^") // of the names of partitions
+				if !pattern && !strings.HasSuffix(before, `"s".`) {
 					t.Errorf("%s: %s has no schema; is the table in tableUses?\n%s", file, line[at[0]:at[1]], line)
 				}
 			}

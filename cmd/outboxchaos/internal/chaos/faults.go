@@ -23,10 +23,10 @@ type deed struct {
 	do   func(context.Context, fault.Fault) error
 }
 
-// Kinds returns every kind of faults.
-func Kinds() []fault.Kind {
+// Kinds returns every kind of faults, for a table or for a log.
+func Kinds(isLog bool) []fault.Kind {
 	var kinds []fault.Kind
-	for _, d := range new(run).deeds() {
+	for _, d := range (&run{Options: Options{Log: isLog}}).deeds() {
 		kinds = append(kinds, d.Kind)
 	}
 	return kinds
@@ -45,7 +45,7 @@ func (r *run) deeds() []deed {
 	long := []fault.Weather{fault.Refused, fault.HalfOpen, fault.LongSilent, fault.LongSilentFlows}
 	longKafka := []fault.Weather{fault.Refused, fault.HalfOpen, fault.SilentFlows, fault.LongSilent, fault.LongSilentFlows}
 	kafka, redis, l := r.Servers.Kafka, r.Servers.Redis, &r.locks
-	return []deed{
+	deeds := []deed{
 		{fault.Kind{Name: "kill the leader", About: "SIGKILL at a point of its work", Points: instance.Stages()},
 			&l.relays, r.onLeader(alone(r.killAt))},
 		{fault.Kind{Name: "stop the leader", About: "SIGSTOP there, then SIGCONT", Points: instance.Stages(), Low: second, High: 7 * second},
@@ -95,4 +95,15 @@ func (r *run) deeds() []deed {
 		{fault.Kind{Name: "all ways to Redis", About: "those of relays and writers", Weathers: long, Low: half, High: 6 * second},
 			&l.toRedis, r.breakLinks(r.allToRedis)},
 	}
+	if !r.Options.Log {
+		return deeds
+	}
+	return append(deeds,
+		deed{fault.Kind{Name: "move the outbox", About: "with -store log: to a table and back, while everybody works; then all relays are started again"},
+			&l.relays, r.move},
+		deed{fault.Kind{Name: "fill a former partition", About: "with -store log: events with ids of a former day, whose partition a leader drops later", Low: second, High: 6 * second},
+			&l.relays, r.fillFormer},
+		deed{fault.Kind{Name: "forbid writing a topic for long", About: "with -store log: by an ACL, until its rows are set aside", Low: 12 * second, High: 20 * second},
+			&l.topics, r.closeTopic},
+	)
 }

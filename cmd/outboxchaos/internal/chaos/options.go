@@ -26,6 +26,8 @@ type Options struct {
 	Patience time.Duration
 	// Only selects faults by the beginnings of their descriptions. Default: all.
 	Only []string
+	// Log makes the outbox a log instead of a table.
+	Log bool
 	// NoPoison leaves out events that cannot be sent until they are fixed.
 	NoPoison bool
 	// RulesOff are the rules of the protocol that are switched off.

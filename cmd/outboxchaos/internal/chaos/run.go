@@ -57,7 +57,9 @@ type run struct {
 	history  *history.History
 	schedule *fault.Schedule
 	began    time.Time
-	fleeting atomic.Bool // TopicFleeting may be written
+	fleeting atomic.Bool  // TopicFleeting may be written
+	past     atomic.Int64 // of the ids of some events; see workload.Config
+	former   former       // partitions of a log
 	locks    locks
 
 	mu       sync.Mutex
@@ -82,20 +84,28 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 		const skew = 0.07 // in each direction: together less than a sixth
 		rates[i] = 1 - skew + 2*skew*random.Float64()
 	}
+	var keep time.Duration
+	if o.Log {
+		keep = logKeep
+	}
 	l, err := lab.New(ctx, lab.Config{
-		Servers: o.Servers, Command: o.Command, Dir: o.Dir, Mode: mode, ClockRates: rates, RulesOff: o.RulesOff,
+		Servers: o.Servers, Command: o.Command, Dir: o.Dir, Mode: mode, Log: o.Log, Keep: keep, ClockRates: rates, RulesOff: o.RulesOff,
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	r := &run{
-		Options: o, Lab: l, history: history.New(), schedule: fault.New(o.Seed, Kinds(), o.Only...), began: time.Now(),
+		Options: o, Lab: l, history: history.New(), schedule: fault.New(o.Seed, Kinds(o.Log), o.Only...), began: time.Now(),
 		readers: map[string]*reader{}, lives: map[string]int{},
 		faults: map[string]*count{},
 	}
 	r.fleeting.Store(true)
-	o.Say("rows are marked by %s; the relays' clocks run at %.3f of the right speed; logs and journals are in %s", mode, rates, o.Dir)
+	marked := string(mode)
+	if o.Log {
+		marked = "the cursor of a log"
+	}
+	o.Say("rows are marked by %s; the relays' clocks run at %.3f of the right speed; logs and journals are in %s", marked, rates, o.Dir)
 	defer r.closeReaders()
 	for _, topic := range workload.Topics() {
 		if err := r.read(topic); err != nil {
@@ -185,7 +195,7 @@ func (r *run) writeAndBreak(ctx context.Context, random *rand.Rand) error {
 	for range r.Options.Writers {
 		w := &workload.Writer{Config: workload.Config{
 			Pool: r.Lab.Writers, Outbox: ob, History: r.history, Rand: rand.New(rand.NewPCG(random.Uint64(), random.Uint64())),
-			Pause: r.Pause, Fleeting: &r.fleeting, Poison: !r.NoPoison,
+			Pause: r.Pause, Fleeting: &r.fleeting, Poison: !r.NoPoison, Past: &r.past,
 		}}
 		writers.Go(func() { w.Run(limited) })
 	}
@@ -298,7 +308,7 @@ func (r *run) drain(ctx context.Context, poison bool) error {
 	moved := time.Now()
 	return wait.Until(ctx, pause, func() (bool, error) {
 		unread := r.history.Unread("", poison)
-		unsettled, err := r.count(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL")
+		unsettled, err := r.unsettled(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -324,6 +334,15 @@ func (r *run) drain(ctx context.Context, poison bool) error {
 	})
 }
 
+// unsettled counts the rows that are neither published nor dead.
+func (r *run) unsettled(ctx context.Context) (int64, error) {
+	if !r.InLog.Load() {
+		return r.count(ctx, "SELECT count(*) FROM event_outbox WHERE published_at IS NULL AND dead_at IS NULL")
+	}
+	state, err := admin.Inspect(ctx, r.Pool, "")
+	return state.Pending, err
+}
+
 func (r *run) count(ctx context.Context, query string) (int64, error) {
 	var n int64
 	err := r.Pool.QueryRow(ctx, query).Scan(&n)
@@ -342,7 +361,11 @@ func (r *run) fix(ctx context.Context) error {
 	if err := r.RaiseLimits(ctx, workload.Topics()...); err != nil {
 		return err
 	}
-	rows, err := r.Pool.Query(ctx, "SELECT id, last_error FROM event_outbox WHERE dead_at IS NOT NULL")
+	of := "event_outbox"
+	if r.InLog.Load() {
+		of = "event_outbox_failed"
+	}
+	rows, err := r.Pool.Query(ctx, "SELECT id, last_error FROM "+of+" WHERE dead_at IS NOT NULL")
 	if err != nil {
 		return err
 	}
@@ -363,7 +386,7 @@ func (r *run) fix(ctx context.Context) error {
 		return nil
 	}
 	r.say("%d of %d dead rows are fixed and replayed", len(replay), len(dead))
-	if _, err := r.Pool.Exec(ctx, "UPDATE event_outbox SET headers = NULL WHERE id = ANY($1) AND headers::text LIKE '%unreadable%'", replay); err != nil {
+	if _, err := r.Pool.Exec(ctx, "UPDATE "+of+" SET headers = NULL WHERE id = ANY($1) AND headers::text LIKE '%unreadable%'", replay); err != nil {
 		return err
 	}
 	r.history.Spare(replay...)
@@ -388,6 +411,11 @@ func (r *run) judge(ctx context.Context) (*Result, error) {
 	journals, err := r.Journals()
 	if err != nil {
 		return nil, err
+	}
+	if r.Options.Log {
+		if err := r.sayPartitions(ctx); err != nil {
+			return nil, err
+		}
 	}
 	result := &Result{Verdict: r.history.Judge(journals), Seed: r.Seed, Faults: r.sayFaults()}
 	if result.Repeated, err = r.count(ctx, "SELECT count(*) - count(DISTINCT event_id) FROM chaos_effect"); err != nil {

@@ -70,7 +70,7 @@ func code(err error, stderr io.Writer) int {
 
 func parse(args []string, stderr io.Writer) (chaos.Options, error) {
 	var o chaos.Options
-	var only, rulesOff string
+	var only, rulesOff, store string
 	flags := flag.NewFlagSet("outboxchaos", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.DurationVar(&o.Duration, "duration", 2*time.Minute, "how long faults are injected; the drain comes on top")
@@ -79,6 +79,7 @@ func parse(args []string, stderr io.Writer) (chaos.Options, error) {
 	flags.DurationVar(&o.Pause, "pause", 0, "average pause of a writer between transactions (default 60ms)")
 	flags.StringVar(&o.Dir, "dir", "", "folder for logs and journals (default: a temporary folder, removed after success)")
 	flags.StringVar(&only, "only", "", "run only faults whose names start with one of these prefixes, comma-separated; a run prints the names (default: all)")
+	flags.StringVar(&store, "store", "table", "what event_outbox is: table or log")
 	flags.BoolVar(&o.NoPoison, "no-poison", false, "insert only events that can be sent")
 	flags.StringVar(&rulesOff, "rules-off", "", "protocol rules to disable, comma-separated, to verify that the harness detects it")
 	flags.Usage = func() { usage(flags) }
@@ -89,6 +90,11 @@ func parse(args []string, stderr io.Writer) (chaos.Options, error) {
 		_, _ = fmt.Fprintf(stderr, "outboxchaos: unexpected argument %q\n", flags.Arg(0))
 		return o, errors.New("misuse")
 	}
+	if store != "table" && store != "log" {
+		_, _ = fmt.Fprintf(stderr, "outboxchaos: invalid -store %q: use table or log\n", store)
+		return o, errors.New("misuse")
+	}
+	o.Log = store == "log"
 	o.Only, o.RulesOff = split(only), split(rulesOff)
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64N(1 << 32)
@@ -101,7 +107,7 @@ func usage(flags *flag.FlagSet) {
 	_, _ = fmt.Fprint(w, "Usage:\n  outboxchaos [flags]           try to break the relay's promise\n"+
 		"  outboxchaos failover [flags]  measure how long a fail-over of Postgres takes\n\nFlags:\n")
 	flags.PrintDefaults()
-	_, _ = fmt.Fprintf(w, "\nFaults:\n  %s\n", strings.Join(fault.List(chaos.Kinds()), "\n  "))
+	_, _ = fmt.Fprintf(w, "\nFaults:\n  %s\n", strings.Join(fault.List(chaos.Kinds(true)), "\n  "))
 }
 
 func split(list string) []string {

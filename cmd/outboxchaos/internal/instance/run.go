@@ -42,6 +42,10 @@ type Config struct {
 	Journal string
 	// Mode says what happens to published rows.
 	Mode pgstore.Mode
+	// Log is true if the outbox is a log.
+	Log bool
+	// Keep is how long published rows are kept; 0: the relay's default.
+	Keep time.Duration
 	// ClockRate is the rate of the relay's clock; 1 is correct.
 	ClockRate float64
 	// MaxAttempts is the relay's; 0: 6.
@@ -118,13 +122,13 @@ func build(cfg Config, p *points, observer relay.Observer, log *slog.Logger) (_ 
 		return nil, nil, err
 	}
 	r, err := relay.New(relay.Config{
-		Store: s, Sink: k, Wake: wake.RedisSource(redis, cfg.Service, wake.SourceOptions{Logger: log}),
+		Store: s.withMaintenance(), Sink: k, Wake: wake.RedisSource(redis, cfg.Service, wake.SourceOptions{Logger: log}),
 		// A run is short. So the relay retries sooner than by default, and rows are
 		// dead after seconds instead of minutes.
 		MaxAttempts: cmp.Or(cfg.MaxAttempts, maxAttempts), RetryMin: 100 * time.Millisecond, RetryMax: time.Second,
 		PauseMax: 3 * time.Second, OutageMax: 2 * time.Second, TopicsEvery: 5 * time.Second,
 		WaveTimeout: 5 * time.Second, StoreTimeout: 10 * time.Second, DrainTimeout: 5 * time.Second,
-		Clock: clock{start: time.Now(), rate: cfg.ClockRate}, Observer: observer, Logger: log,
+		Keep: cfg.Keep, Clock: clock{start: time.Now(), rate: cfg.ClockRate}, Observer: observer, Logger: log,
 	})
 	return r, file.Close, err
 }
@@ -143,11 +147,11 @@ func newStore(cfg Config, p *points, j *journal, log *slog.Logger) (*store, erro
 		return &watched{Conn: c, points: p}, nil
 	}
 	conn.Tracer = tracer{p}
-	inner, err := pgstore.New(pgstore.Config{Conn: conn, Mode: cfg.Mode, StatementTimeout: statementTimeout, Logger: log})
+	inner, err := openStore(pgstore.Config{Conn: conn, Mode: cfg.Mode, StatementTimeout: statementTimeout, Logger: log}, cfg.Log)
 	if err != nil {
 		return nil, err
 	}
-	s := &store{Store: inner, points: p, journal: j}
+	s := &store{anyStore: inner, points: p, journal: j}
 	for _, rule := range cfg.RulesOff {
 		switch rule {
 		case RuleSettleUnderLease:

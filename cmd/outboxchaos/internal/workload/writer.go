@@ -50,6 +50,9 @@ type Config struct {
 	// Poison is true if some events shall be ones that cannot be sent until they are
 	// fixed.
 	Poison bool
+	// Past is a time in milliseconds, as in a UUIDv7: the ids of some events are of that time, as
+	// after a wrong clock. nil, and 0: of none.
+	Past *atomic.Int64
 }
 
 // Writer runs transactions one after the other.
@@ -302,6 +305,11 @@ func (e event) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, e
 	if e.p.delay > 0 {
 		opts = append(opts, outbox.WithDeliverAt(time.Now().Add(e.p.delay)))
 	}
+	if e.w.Past != nil && e.w.Rand.IntN(3) == 0 {
+		if at := e.w.Past.Load(); at > 0 {
+			opts = append(opts, outbox.WithID(idAt(at)))
+		}
+	}
 	row, err := EventType(e.p.topic, e.p.keyed).NewRow(ctx, c, opts...)
 	if err != nil {
 		return row, err
@@ -311,6 +319,15 @@ func (e event) NewRow(ctx context.Context, opts ...outbox.Option) (outbox.Row, e
 	}
 	e.p.row, e.p.made = row, true
 	return row, nil
+}
+
+// idAt returns a UUIDv7 of a time in milliseconds.
+func idAt(ms int64) uuid.UUID {
+	id := uuid.Must(uuid.NewV7())
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	return id
 }
 
 // padding returns text that does not compress well.

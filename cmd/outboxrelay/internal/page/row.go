@@ -225,6 +225,8 @@ func stateWords(e admin.Event) (words, level string) {
 		return "Failed, and waits for its next attempt", "warn"
 	case admin.Published:
 		return "Published", "good"
+	case admin.Discarded:
+		return "Discarded by an operator: it is not sent", "paused"
 	case admin.Pending:
 	}
 	return "Pending: it is not sent yet", "paused"
@@ -278,7 +280,7 @@ func behindWords(e admin.Event, led *relay.Led) string {
 	if e.Key == nil || *e.Key == "" {
 		return "The row has no key, so no other row waits for it."
 	}
-	if e.State == admin.Published {
+	if e.State == admin.Published || e.State == admin.Discarded {
 		return ""
 	}
 	count := "Pending rows of its topic and key that come after it: " + grouped(e.Behind)

@@ -73,9 +73,11 @@ SELECT EXISTS (
                      THEN pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass) END, -1)::bigint AS given;
 
 -- LimitStatements ends statements of this transaction that take longer, unless they are already
--- limited to less.
--- name: LimitStatements :exec
-SELECT set_config('statement_timeout', least(nullif(s.setting::bigint, 0), @most_ms::bigint)::text, true)
+-- limited to less. It also says whether the outbox is a log.
+-- name: LimitStatements :one
+SELECT (CASE WHEN set_config('statement_timeout', least(nullif(s.setting::bigint, 0), @most_ms::bigint)::text, true) IS NOT NULL
+             THEN coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid), false)
+        END)::boolean AS is_log
 FROM pg_catalog.pg_settings AS s
 WHERE s.name = 'statement_timeout';
 

@@ -253,6 +253,59 @@ func (q *Queries) DescribeTable(ctx context.Context, arg DescribeTableParams) (D
 	return i, err
 }
 
+const FindLogTables = `-- name: FindLogTables :one
+SELECT coalesce(to_regclass($1::text)::oid, 0)::oid AS other,
+       coalesce(to_regclass($2::text)::oid, 0)::oid AS cursor,
+       coalesce(to_regclass($3::text)::oid, 0)::oid AS late,
+       coalesce(to_regclass($4::text)::oid, 0)::oid AS failed,
+       coalesce(to_regclass($5::text)::oid, 0)::oid AS tick,
+       coalesce(to_regclass($6::text)::oid, 0)::oid AS deleted,
+       coalesce(to_regclass($7::text)::oid, 0)::oid AS history
+`
+
+type FindLogTablesParams struct {
+	Other   string
+	Cursor  string
+	Late    string
+	Failed  string
+	Tick    string
+	Deleted string
+	History string
+}
+
+type FindLogTablesRow struct {
+	Other   uint32
+	Cursor  uint32
+	Late    uint32
+	Failed  uint32
+	Tick    uint32
+	Deleted uint32
+	History uint32
+}
+
+func (q *Queries) FindLogTables(ctx context.Context, arg FindLogTablesParams) (FindLogTablesRow, error) {
+	row := q.db.QueryRow(ctx, FindLogTables,
+		arg.Other,
+		arg.Cursor,
+		arg.Late,
+		arg.Failed,
+		arg.Tick,
+		arg.Deleted,
+		arg.History,
+	)
+	var i FindLogTablesRow
+	err := row.Scan(
+		&i.Other,
+		&i.Cursor,
+		&i.Late,
+		&i.Failed,
+		&i.Tick,
+		&i.Deleted,
+		&i.History,
+	)
+	return i, err
+}
+
 const FindTables = `-- name: FindTables :one
 SELECT coalesce(to_regclass($1::text)::oid, 0)::oid AS outbox,
        coalesce(to_regclass($2::text)::oid, 0)::oid  AS lease,
@@ -513,4 +566,36 @@ func (q *Queries) TryLeaseUpdate(ctx context.Context, name string) (int64, error
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const UncallableFunctions = `-- name: UncallableFunctions :many
+SELECT f.signature::text AS signature, (to_regprocedure(f.signature) IS NOT NULL)::boolean AS there
+FROM (SELECT unnest($1::text[]) AS signature) AS f
+WHERE to_regprocedure(f.signature) IS NULL OR NOT has_function_privilege(to_regprocedure(f.signature), 'execute')
+`
+
+type UncallableFunctionsRow struct {
+	Signature string
+	There     bool
+}
+
+// UncallableFunctions lists which of the functions are missing, or may not be called.
+func (q *Queries) UncallableFunctions(ctx context.Context, signatures []string) ([]UncallableFunctionsRow, error) {
+	rows, err := q.db.Query(ctx, UncallableFunctions, signatures)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UncallableFunctionsRow
+	for rows.Next() {
+		var i UncallableFunctionsRow
+		if err := rows.Scan(&i.Signature, &i.There); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

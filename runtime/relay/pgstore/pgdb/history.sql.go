@@ -13,7 +13,8 @@ import (
 )
 
 const HistoryBounds = `-- name: HistoryBounds :one
-SELECT coalesce(min(o.seq), 0)::bigint AS first, coalesce(max(o.seq), 0)::bigint AS last FROM event_outbox AS o
+SELECT coalesce((SELECT f.seq FROM event_outbox AS f ORDER BY f.seq LIMIT 1), 0)::bigint AS first,
+       coalesce((SELECT l.seq FROM event_outbox AS l ORDER BY l.seq DESC LIMIT 1), 0)::bigint AS last
 `
 
 type HistoryBoundsRow struct {
@@ -21,6 +22,7 @@ type HistoryBoundsRow struct {
 	Last  int64
 }
 
+// HistoryBounds reads from both ends: min and max of the view of a log would read all of it.
 func (q *Queries) HistoryBounds(ctx context.Context) (HistoryBoundsRow, error) {
 	row := q.db.QueryRow(ctx, HistoryBounds)
 	var i HistoryBoundsRow
@@ -100,6 +102,33 @@ func (q *Queries) HistoryCounts(ctx context.Context, arg HistoryCountsParams) ([
 		return nil, err
 	}
 	return items, nil
+}
+
+const HistoryDeleted = `-- name: HistoryDeleted :one
+SELECT coalesce((SELECT d.created_at FROM event_outbox_deleted AS d), 'epoch')::timestamptz AS created_at
+`
+
+// HistoryDeleted is up to when events of a log were deleted, or the epoch.
+func (q *Queries) HistoryDeleted(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, HistoryDeleted)
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
+}
+
+const HistoryOldestDay = `-- name: HistoryOldestDay :one
+SELECT coalesce(min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC', 'epoch')::timestamptz AS day
+FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$'
+`
+
+// HistoryOldestDay is the oldest day of which a log has the partition, or the epoch. Earlier ones
+// may have been dropped by hand.
+func (q *Queries) HistoryOldestDay(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, HistoryOldestDay)
+	var day time.Time
+	err := row.Scan(&day)
+	return day, err
 }
 
 const HistoryProbe = `-- name: HistoryProbe :one
@@ -328,6 +357,7 @@ func (q *Queries) HistorySizes(ctx context.Context, arg HistorySizesParams) ([]H
 const HistoryTable = `-- name: HistoryTable :one
 
 SELECT (t.oid IS NOT NULL)::boolean AS found,
+       coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = t.oid), false)::boolean AS is_log,
        coalesce(row_security_active(t.oid), false)::boolean AS hidden,
        coalesce(pg_relation_size(t.oid), 0)::bigint AS bytes,
        EXISTS (
@@ -340,6 +370,7 @@ FROM (SELECT to_regclass('event_outbox')::oid AS oid) AS t
 
 type HistoryTableRow struct {
 	Found   bool
+	IsLog   bool
 	Hidden  bool
 	Bytes   int64
 	Indexed bool
@@ -357,6 +388,7 @@ func (q *Queries) HistoryTable(ctx context.Context) (HistoryTableRow, error) {
 	var i HistoryTableRow
 	err := row.Scan(
 		&i.Found,
+		&i.IsLog,
 		&i.Hidden,
 		&i.Bytes,
 		&i.Indexed,

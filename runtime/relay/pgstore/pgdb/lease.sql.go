@@ -283,6 +283,15 @@ func (q *Queries) SetLockTimeout(ctx context.Context, lockTimeout string) error 
 	return err
 }
 
+const SetStatementTimeout = `-- name: SetStatementTimeout :exec
+SELECT set_config('statement_timeout', $1::text, true)
+`
+
+func (q *Queries) SetStatementTimeout(ctx context.Context, statementTimeout string) error {
+	_, err := q.db.Exec(ctx, SetStatementTimeout, statementTimeout)
+	return err
+}
+
 const SetUpSession = `-- name: SetUpSession :exec
 SELECT set_config(setting.name, setting.value, false)
 FROM (SELECT unnest($1::text[]) AS name, unnest($2::text[]) AS value) AS setting

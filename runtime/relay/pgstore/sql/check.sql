@@ -28,6 +28,21 @@ SELECT coalesce(to_regclass(@outbox::text)::oid, 0)::oid AS outbox,
        coalesce(to_regclass(@audit::text)::oid, 0)::oid  AS audit,
        coalesce(to_regclass(@delayed::text)::oid, 0)::oid AS delayed;
 
+-- name: FindLogTables :one
+SELECT coalesce(to_regclass(@other::text)::oid, 0)::oid AS other,
+       coalesce(to_regclass(@cursor::text)::oid, 0)::oid AS cursor,
+       coalesce(to_regclass(@late::text)::oid, 0)::oid AS late,
+       coalesce(to_regclass(@failed::text)::oid, 0)::oid AS failed,
+       coalesce(to_regclass(@tick::text)::oid, 0)::oid AS tick,
+       coalesce(to_regclass(@deleted::text)::oid, 0)::oid AS deleted,
+       coalesce(to_regclass(@history::text)::oid, 0)::oid AS history;
+
+-- UncallableFunctions lists which of the functions are missing, or may not be called.
+-- name: UncallableFunctions :many
+SELECT f.signature::text AS signature, (to_regprocedure(f.signature) IS NOT NULL)::boolean AS there
+FROM (SELECT unnest(@signatures::text[]) AS signature) AS f
+WHERE to_regprocedure(f.signature) IS NULL OR NOT has_function_privilege(to_regprocedure(f.signature), 'execute');
+
 -- The functions' arguments differ between versions of Postgres.
 -- name: ForbiddenFunctions :many
 SELECT p.oid::regprocedure::text AS signature

@@ -8,6 +8,7 @@
 -- an index has all rows in the order of seq.
 -- name: HistoryTable :one
 SELECT (t.oid IS NOT NULL)::boolean AS found,
+       coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = t.oid), false)::boolean AS is_log,
        coalesce(row_security_active(t.oid), false)::boolean AS hidden,
        coalesce(pg_relation_size(t.oid), 0)::bigint AS bytes,
        EXISTS (
@@ -16,6 +17,17 @@ SELECT (t.oid IS NOT NULL)::boolean AS found,
            WHERE i.indrelid = t.oid AND i.indisvalid AND i.indpred IS NULL AND a.attname = 'seq'
        ) AS indexed
 FROM (SELECT to_regclass('event_outbox')::oid AS oid) AS t;
+
+-- HistoryOldestDay is the oldest day of which a log has the partition, or the epoch. Earlier ones
+-- may have been dropped by hand.
+-- name: HistoryOldestDay :one
+SELECT coalesce(min(to_date(right(c.relname, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC', 'epoch')::timestamptz AS day
+FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+WHERE i.inhparent = to_regclass('event_outbox')::oid AND c.relname ~ '^event_outbox_d[0-9]{8}$';
+
+-- HistoryDeleted is up to when events of a log were deleted, or the epoch.
+-- name: HistoryDeleted :one
+SELECT coalesce((SELECT d.created_at FROM event_outbox_deleted AS d), 'epoch')::timestamptz AS created_at;
 
 -- HistoryReach says how far back the history reaches. A published row that is left tells
 -- it: every deleted one is of a transaction that had begun when that row was published,
@@ -65,8 +77,10 @@ FROM (
     LIMIT @window_rows
 ) AS w;
 
+-- HistoryBounds reads from both ends: min and max of the view of a log would read all of it.
 -- name: HistoryBounds :one
-SELECT coalesce(min(o.seq), 0)::bigint AS first, coalesce(max(o.seq), 0)::bigint AS last FROM event_outbox AS o;
+SELECT coalesce((SELECT f.seq FROM event_outbox AS f ORDER BY f.seq LIMIT 1), 0)::bigint AS first,
+       coalesce((SELECT l.seq FROM event_outbox AS l ORDER BY l.seq DESC LIMIT 1), 0)::bigint AS last;
 
 -- HistoryProbe returns the last of a few rows that was published before a time; 0: none.
 -- A row is inserted before it is published, and after the beginning of its transaction.

@@ -118,6 +118,9 @@ WHERE current_setting(setting.name, true) IS NOT NULL;
 -- name: SetLockTimeout :exec
 SELECT set_config('lock_timeout', @lock_timeout::text, true);
 
+-- name: SetStatementTimeout :exec
+SELECT set_config('statement_timeout', @statement_timeout::text, true);
+
 -- started is empty when the role in force may not see it: another one logged in.
 -- name: DescribeSession :one
 SELECT session_user::text AS login, current_user::text AS role_name,

@@ -218,17 +218,21 @@ func (q *Queries) KeptSince(ctx context.Context, arg KeptSinceParams) (bool, err
 	return kept, err
 }
 
-const limitStatements = `-- name: LimitStatements :exec
-SELECT set_config('statement_timeout', least(nullif(s.setting::bigint, 0), $1::bigint)::text, true)
+const limitStatements = `-- name: LimitStatements :one
+SELECT (CASE WHEN set_config('statement_timeout', least(nullif(s.setting::bigint, 0), $1::bigint)::text, true) IS NOT NULL
+             THEN coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid), false)
+        END)::boolean AS is_log
 FROM pg_catalog.pg_settings AS s
 WHERE s.name = 'statement_timeout'
 `
 
 // LimitStatements ends statements of this transaction that take longer, unless they are already
-// limited to less.
-func (q *Queries) LimitStatements(ctx context.Context, mostMs int64) error {
-	_, err := q.db.Exec(ctx, limitStatements, mostMs)
-	return err
+// limited to less. It also says whether the outbox is a log.
+func (q *Queries) LimitStatements(ctx context.Context, mostMs int64) (bool, error) {
+	row := q.db.QueryRow(ctx, limitStatements, mostMs)
+	var is_log bool
+	err := row.Scan(&is_log)
+	return is_log, err
 }
 
 const lookFacts = `-- name: LookFacts :one

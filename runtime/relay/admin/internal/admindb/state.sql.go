@@ -61,7 +61,9 @@ func (q *Queries) CountRows(ctx context.Context, arg CountRowsParams) (CountRows
 
 const hiddenTables = `-- name: HiddenTables :many
 SELECT t.name::text AS name FROM (
-    SELECT unnest(ARRAY['event_outbox', 'event_outbox_delayed', 'event_outbox_lease', 'event_outbox_audit']::text[]) AS name
+    SELECT unnest(ARRAY['event_outbox', 'event_outbox_delayed', 'event_outbox_lease', 'event_outbox_audit',
+                        'event_outbox_cursor', 'event_outbox_late', 'event_outbox_failed', 'event_outbox_tick',
+                        'event_outbox_deleted']::text[]) AS name
 ) AS t
 WHERE coalesce(row_security_active(to_regclass(t.name)::oid), false)
 `

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/relay/storeadmin"
+)
+
+func storeCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "store",
+		Short: "Move an outbox between a table and a log, or make a restored log usable",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(storeMigrateCommand(env), storeAdoptCommand(env))
+	return cmd
+}
+
+// storing is a command about the store of an outbox.
+type storing struct {
+	environment
+	outbox string
+	yes    bool
+	*configuration
+}
+
+// declare adds what both commands have.
+func (s *storing) declare(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&s.outbox, "outbox", "", "the outbox, if the settings file has several")
+	flags.BoolVar(&s.yes, "yes", false, "do it; required")
+	s.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		outboxes, _ := s.outboxes(readPlace) // a shell has no place for an error
+		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
+	})
+	s.configuration = s.declarePlace(cmd)
+	s.session = "outboxrelay store"
+}
+
+// run calls f with a connection, if the command was confirmed.
+func (s *storing) run(ctx context.Context, does string, f func(*pgx.Conn) error) error {
+	o, err := (&selection{outbox: s.outbox, configuration: s.configuration}).one(ctx, readPlace)
+	if err != nil {
+		return err
+	}
+	if !s.yes {
+		return misuse{fmt.Errorf("nothing was changed: this %s; add --yes to do it", does)}
+	}
+	return s.connected(ctx, o, f)
+}
+
+func storeMigrateCommand(env environment) *cobra.Command {
+	s := &storing{environment: env}
+	var to string
+	var c storeadmin.Config
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Move an outbox from a table to a log, or from a log to a table",
+		Long: "migrate moves an outbox between its stores while writers and relays run. Connect as the owner of the tables. In one\n" +
+			"transaction it locks event_outbox, ends the leader's term, renames event_outbox to event_outbox_before, creates the\n" +
+			"new event_outbox, and copies the rows that are not published. Writers wait meanwhile, usually well below a second.\n" +
+			"No event is lost or reordered. Relays with the other setting stop and say so: set store for all of them, and start\n" +
+			"them again. Until then events wait.\n\n" +
+			"Whoever may insert into event_outbox, or read it, may do so afterwards. The relay and operators need further\n" +
+			"privileges: name their roles with --relay-role and --operator-role, or apply outboxgen migration --grants.\n\n" +
+			"Published events stay in event_outbox_before; drop it when they are not needed any more. An id that is only there can\n" +
+			"be inserted again. Of a former log the view event_outbox_before_history says what became of each event, from tables\n" +
+			"whose names begin with event_outbox_before; drop them too. migrate refuses, and changes nothing, if triggers, views,\n" +
+			"foreign keys, publications or columns of your own belong to event_outbox, also a publication of all tables; if it\n" +
+			"would hold its locks for longer than --max-lock; if an event of a log waits for its next attempt, and its id was\n" +
+			"inserted again; or if the cursor of a log is that of another database: then run outboxrelay store adopt first.",
+		Example: "  outboxrelay store migrate --to log --relay-role outbox_relay --operator-role outbox_operator --yes\n" +
+			"  outboxrelay store migrate --to table --yes",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store := migrations.Store(to)
+			if store != migrations.StoreTable && store != migrations.StoreLog {
+				return misuse{fmt.Errorf("invalid --to %q: use log or table", to)}
+			}
+			if c.MaxRows < 1 {
+				return misuse{errors.New("--max-rows must be at least 1")}
+			}
+			if c.MaxLock <= 0 {
+				return misuse{errors.New("--max-lock must be above 0")}
+			}
+			does := fmt.Sprintf("makes event_outbox a %s and stops relays whose setting store differs", store)
+			return s.run(cmd.Context(), does, func(conn *pgx.Conn) error {
+				result, err := storeadmin.Migrate(cmd.Context(), conn, store, c)
+				if err != nil {
+					return err
+				}
+				if result.LeftOut > 0 {
+					fmt.Fprintf(s.stdout, "%s stayed in event_outbox_before_failed, because other events have the same ids\n", several(result.LeftOut, "dead row"))
+				}
+				_, err = fmt.Fprintf(s.stdout, "event_outbox is a %s now; %s copied, writers waited about %s. Set store to %s for all relays and start them; "+
+					"then drop what begins with event_outbox_before, when its events are not needed any more\n", store, several(result.Rows, "row"), result.Locked.Round(1e6), store)
+				return err
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&to, "to", "", "log or table; required")
+	env.complete(cmd, "to", cobra.FixedCompletions([]cobra.Completion{"log", "table"}, cobra.ShellCompDirectiveNoFileComp))
+	flags.IntVar(&c.MaxRows, "max-rows", 20_000, "maximum number of unpublished rows to copy while writers wait")
+	flags.DurationVar(&c.MaxLock, "max-lock", 10e9, "how long writers wait at most while rows are copied; then nothing is changed")
+	flags.DurationVar(&c.Patience, "patience", 60e9, "how long to try to get the lock, for a quarter of a second at a time")
+	flags.StringVar(&c.Roles.Relay, "relay-role", "", "role of the relay, which gets the privileges that it needs")
+	flags.StringVar(&c.Roles.Operator, "operator-role", "", "role of operators, which gets the privileges that it needs")
+	s.declare(cmd)
+	return cmd
+}
+
+func storeAdoptCommand(env environment) *cobra.Command {
+	s := &storing{environment: env}
+	var from int64
+	cmd := &cobra.Command{
+		Use:   "adopt",
+		Short: "Make a log usable after a dump was restored or the server was upgraded",
+		Long: "adopt makes the cursor of a log valid in this database, if it is that of another one: a dump was restored, or the\n" +
+			"server was upgraded with pg_upgrade or logical replication. A relay then refuses to start, and names this command.\n" +
+			"A fail-over or a point-in-time recovery needs no adoption. Connect as the owner of the tables.\n\n" +
+			"Events with a seq of --from-seq and higher are sent again; those before count as published, unless they failed or\n" +
+			"waited. Dead and discarded events are not sent, and edited ones are sent as they were edited. By default it begins\n" +
+			"with the first event that the former cursor does not say is published: some events are repeated and none is lost.\n" +
+			"It refuses to choose if events were inserted here with a lower seq, because logical replication copies no sequence:\n" +
+			"then give --from-seq.",
+		Example: "  outboxrelay store adopt --yes",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if from < 0 {
+				return misuse{errors.New("--from-seq must not be negative; 1 is everything")}
+			}
+			return s.run(cmd.Context(), "ends the leader's term and makes events be sent again", func(conn *pgx.Conn) error {
+				done, err := storeadmin.Adopt(cmd.Context(), conn, from)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(s.stdout, "adopted: events with seq %d and higher are sent again; %s of another cluster were changed\n",
+					done.From, several(done.Foreign, "row"))
+				return err
+			})
+		},
+	}
+	cmd.Flags().Int64Var(&from, "from-seq", 0, "first seq that is sent again; 1: everything (default: the first that is not known to be published)")
+	s.declare(cmd)
+	return cmd
+}

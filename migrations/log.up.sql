@@ -1,0 +1,444 @@
+-- The outbox as a log: rows are only inserted. One row is one event to publish. Defaults
+-- are evaluated in the order of the columns. tx is before seq, so that a row's transaction
+-- has its id before the row has its number.
+--
+-- The partitions are ranges of id, because an insert does nothing if its id is there: that
+-- needs a unique index on id alone. A UUIDv7 begins with a time in milliseconds, so a range
+-- of ids is a range of time. Rows with other ids go to event_outbox_other. The default of
+-- id is a UUIDv7.
+CREATE TABLE event_outbox (
+    id              uuid         NOT NULL DEFAULT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+                                     PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                                     FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid,
+    aggregate_id    varchar(255) NOT NULL,
+    aggregate_type  varchar(100) NOT NULL,
+    event_type      varchar(255) NOT NULL,
+    event_data      json,
+    event_key       varchar(255),
+    created_at      timestamptz  NOT NULL DEFAULT now(),
+    tx              xid8         NOT NULL DEFAULT pg_current_xact_id(),
+    seq             bigint       NOT NULL GENERATED ALWAYS AS IDENTITY,
+    topic           varchar(255) NOT NULL,
+    headers         json,
+    partition       integer      CHECK (partition >= 0),
+    PRIMARY KEY (id),
+    CONSTRAINT event_outbox_tombstone
+        CHECK (event_data IS NOT NULL OR event_key IS NOT NULL AND headers IS NOT NULL)
+) PARTITION BY RANGE (id);
+
+CREATE INDEX ix_event_outbox_seq ON event_outbox (seq);
+CREATE INDEX ix_event_outbox_tx ON event_outbox (tx);
+
+CREATE TABLE event_outbox_other PARTITION OF event_outbox DEFAULT;
+
+-- The relay makes and drops partitions, and repairs numbers, with these functions. They run with the rights of
+-- the owner of the tables, because only the owner of a table can do that. The role of the
+-- relay may call them and has no other right to change tables.
+--
+-- They wait for a lock at most 100 ms, because writers wait behind them. Each call is about
+-- one day, so that no lock is held for long, and says what it did.
+DO $$
+DECLARE
+    place text := (SELECT quote_ident(n.nspname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                   WHERE c.oid = 'event_outbox'::regclass);
+    parent text := (SELECT place || '.' || c.relname FROM pg_class AS c WHERE c.oid = 'event_outbox'::regclass);
+BEGIN
+    -- The lowest UUIDv7 of a time.
+    EXECUTE format($outer$
+        CREATE FUNCTION %1$s.event_outbox_id_at(at timestamptz) RETURNS uuid
+        LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS
+        $f$ SELECT (lpad(to_hex((extract(epoch FROM $1) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $f$
+    $outer$, place);
+
+    -- Makes the partition of a day, so many days after today. It returns
+    --   there     if there is one,
+    --   made      if it made it,
+    --   again     if it did one step, and has to be called again,
+    --   rows      if event_outbox_other has rows of the day, so there can be no partition,
+    --   near      if event_outbox_other is large, and the day is too near for the steps,
+    --   locked    if another session has a lock, and
+    --   stranger  if a table has the partition's name and is none.
+    --
+    -- ATTACH looks at all rows of event_outbox_other while nobody can insert into it, unless a
+    -- constraint says that there are none of the day. So if it is large, a constraint is added
+    -- without looking, then validated, which keeps nobody waiting, and dropped when the partition
+    -- is there. Meanwhile it refuses rows of the day. So that is done two days before at the
+    -- latest, and a constraint that is left over from a relay that was killed is dropped by then.
+    EXECUTE format($outer$
+        CREATE FUNCTION %1$s.event_outbox_make_partition(ahead integer) RETURNS text
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
+    $outer$, place, format($body$
+        DECLARE
+            parent CONSTANT text := %2$L;
+            other CONSTANT text := parent || '_other';
+            day CONSTANT date := current_date + ahead;
+            part CONSTANT text := parent || '_d' || to_char(day, 'YYYYMMDD');
+            low CONSTANT uuid := %1$s.event_outbox_id_at(day::timestamptz);
+            high CONSTANT uuid := %1$s.event_outbox_id_at((day + 1)::timestamptz);
+            none CONSTANT name := 'none_of_' || to_char(day, 'YYYYMMDD');
+            valid CONSTANT boolean := (SELECT c.convalidated FROM pg_constraint AS c WHERE c.conrelid = other::regclass AND c.conname = none);
+            large CONSTANT boolean := pg_relation_size(other::regclass) > 8 * 1024 * 1024;
+            former name;
+        BEGIN
+            IF ahead IS NULL OR ahead NOT BETWEEN 0 AND 100 THEN
+                RAISE EXCEPTION 'ahead is %%: it must be from 0 to 100', ahead USING ERRCODE = 'invalid_parameter_value';
+            END IF;
+            FOR former IN
+                SELECT c.conname FROM pg_constraint AS c
+                WHERE c.conrelid = other::regclass AND c.conname ~ '^none_of_[0-9]{8}$' AND c.conname <> none
+                  AND c.conname < 'none_of_' || to_char(current_date + 2, 'YYYYMMDD')
+            LOOP
+                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, former);
+            END LOOP;
+            IF to_regclass(part) IS NOT NULL THEN
+                IF NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = to_regclass(part) AND i.inhparent = parent::regclass) THEN
+                    RETURN 'stranger';
+                END IF;
+                IF valid IS NOT NULL THEN
+                    EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
+                END IF;
+                RETURN 'there';
+            END IF;
+            IF valid THEN
+                NULL; -- attach it
+            ELSIF valid IS NOT NULL AND ahead >= 2 THEN
+                EXECUTE format('ALTER TABLE %%s VALIDATE CONSTRAINT %%I', other, none);
+                RETURN 'again';
+            ELSIF valid IS NOT NULL THEN
+                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
+                RETURN 'near';
+            ELSIF EXISTS (SELECT FROM ONLY %2$s_other AS o WHERE o.id >= low AND o.id < high) THEN
+                RETURN 'rows';
+            ELSIF large AND ahead >= 2 THEN
+                EXECUTE format('ALTER TABLE %%s ADD CONSTRAINT %%I CHECK (id < %%L OR id >= %%L) NOT VALID', other, none, low, high);
+                RETURN 'again';
+            ELSIF large THEN
+                RETURN 'near';
+            END IF;
+            EXECUTE format('CREATE TABLE %%s (LIKE %%s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE%%s)', part, parent,
+                           CASE WHEN current_setting('server_version_num')::integer >= 140000 THEN ' INCLUDING COMPRESSION' ELSE '' END);
+            EXECUTE format('ALTER TABLE %%s ATTACH PARTITION %%s FOR VALUES FROM (%%L) TO (%%L)', parent, part, low, high);
+            IF valid THEN
+                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
+            END IF;
+            RETURN 'made';
+        EXCEPTION
+            WHEN check_violation THEN
+                IF valid IS NOT NULL THEN
+                    EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT IF EXISTS %%I', other, none);
+                END IF;
+                RETURN 'rows';
+            WHEN lock_not_available OR deadlock_detected THEN
+                RETURN 'locked';
+        END
+    $body$, place, parent));
+
+    -- Drops the partition of a day that ended longer ago than keep, if every row is behind the
+    -- cursor, was published longer ago than keep, and none waits. It returns
+    --   dropped    if it did,
+    --   young      if the day has not ended so long ago, or a row was published later,
+    --   absent     if there is no such partition,
+    --   unsettled  if the cursor is not past every row,
+    --   waiting    if a row waits that the cursor has passed, and
+    --   locked     if another session has a lock.
+    --
+    -- It looks twice: before it asks for the locks, because writers wait behind that, and with
+    -- the locks. Then no transaction is open that has inserted a row, and no cursor is written
+    -- that sets a row of the partition aside. It reads the cursor before it looks for rows that
+    -- wait: a row that this cursor has passed, and that is neither there nor in
+    -- event_outbox_failed, is published. For that each statement must see what was committed
+    -- before it, as under READ COMMITTED.
+    EXECUTE format($outer$
+        CREATE FUNCTION %1$s.event_outbox_drop_partition(day date, keep interval) RETURNS text
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
+    $outer$, place, format($body$
+        DECLARE
+            parent CONSTANT text := %2$L;
+            part CONSTANT text := parent || '_d' || to_char(day, 'YYYYMMDD');
+            low CONSTANT uuid := %1$s.event_outbox_id_at(day::timestamptz);
+            high CONSTANT uuid := %1$s.event_outbox_id_at((day + 1)::timestamptz);
+            base pg_snapshot;
+            unsettled boolean;
+            newest xid8;
+            shown pg_snapshot;
+            held xid8[];
+            published timestamptz;
+        BEGIN
+            IF current_setting('transaction_isolation') <> 'read committed' THEN
+                RAISE EXCEPTION 'this works only under READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
+            END IF;
+            IF NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = to_regclass(part) AND i.inhparent = parent::regclass) THEN
+                RETURN 'absent';
+            END IF;
+            IF (day + 1)::timestamptz > now() - greatest(keep, interval '0') THEN
+                RETURN 'young';
+            END IF;
+            FOR look IN 1 .. 2 LOOP
+                IF look = 2 THEN
+                    EXECUTE format('LOCK TABLE ONLY %%s IN ACCESS EXCLUSIVE MODE', parent);
+                    EXECUTE format('LOCK TABLE ONLY %%s IN ACCESS EXCLUSIVE MODE', part);
+                END IF;
+                base := (SELECT c.base FROM %2$s_cursor AS c ORDER BY c.n DESC LIMIT 1);
+                EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %%s AS o WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1))', part)
+                INTO unsettled USING base;
+                IF base IS NULL OR unsettled THEN
+                    RETURN 'unsettled';
+                END IF;
+                IF EXISTS (SELECT FROM %2$s_late AS l WHERE l.published_at IS NULL AND l.id >= low AND l.id < high) THEN
+                    RETURN 'waiting';
+                END IF;
+                -- The first tick that shows all transactions with rows here shows all rows that did not
+                -- wait. One that was open for long may have a low id and end after that with the highest
+                -- one. So those with rows here that were still open are looked for. Without such a tick,
+                -- the rows were published just now.
+                EXECUTE format('SELECT o.tx FROM ONLY %%s AS o ORDER BY o.tx DESC LIMIT 1', part) INTO newest;
+                shown := (SELECT k.shown FROM %2$s_tick AS k WHERE k.below > newest ORDER BY k.below, k.n LIMIT 1);
+                EXECUTE format('SELECT array_agg(x) FROM pg_snapshot_xip($1) AS x WHERE EXISTS (SELECT FROM ONLY %%s AS o WHERE o.tx = x OFFSET 0)', part)
+                INTO held USING shown;
+                published := coalesce((SELECT k.published_at FROM %2$s_tick AS k
+                                       WHERE k.below > newest
+                                         AND NOT EXISTS (SELECT FROM unnest(held) AS x WHERE NOT pg_visible_in_snapshot(x, k.shown))
+                                       ORDER BY k.below, k.n LIMIT 1), now());
+                IF newest IS NOT NULL AND published > now() - greatest(keep, interval '0')
+                   OR EXISTS (SELECT FROM %2$s_late AS l WHERE l.published_at > now() - greatest(keep, interval '0') AND l.id >= low AND l.id < high) THEN
+                    RETURN 'young';
+                END IF;
+            END LOOP;
+            -- Each row was created before that tick.
+            IF newest IS NOT NULL THEN
+                INSERT INTO %2$s_deleted AS d (created_at) VALUES (published)
+                ON CONFLICT (one) DO UPDATE SET created_at = greatest(d.created_at, excluded.created_at);
+            END IF;
+            EXECUTE format('DROP TABLE %%s', part);
+            RETURN 'dropped';
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                RETURN 'locked';
+        END
+    $body$, place, parent));
+
+    -- Repairs numbers, after the sequence of seq was replaced or set back. Then
+    --   no two rows that are not settled have the same number,
+    --   no such row has a number that the cursor, event_outbox_late or event_outbox_failed has for
+    --   another row, and
+    --   the sequence stands at the highest number.
+    -- former is the number of the newest cursor row, next that of the row that replaces it, listed
+    -- the numbers in its ahead, and seen a snapshot that was taken before the sequence was found
+    -- where it belongs; null: that of the cursor. It does nothing unless the lease is the given one.
+    -- It returns
+    --   lost     if it is not,
+    --   changed  if former is not the newest cursor row,
+    --   locked   if other sessions have locks, and else
+    --   how many rows have another number.
+    --
+    -- Writers wait behind a lock. So it does not ask for one while a transaction is open that has
+    -- been writing for 100 ms. All that it does is rolled back with its transaction, also what it
+    -- does to the sequence. It joins with hash tables, which the sessions of a relay do not
+    -- allow: nested loops compare each row with each other one.
+    --
+    -- With the lock no transaction is open that has inserted a row, so every number that was given
+    -- is visible or will never be. Rows are decided if an entry or the cursor says what becomes of
+    -- them: entries belong to id, seq and tx, and a number in ahead to the only row with it. The cursor's
+    -- place says nothing about a row up to floor that base does not show: nobody has read it. The others
+    -- are earlier if they were inserted before the sequence was set back, as far as that is known:
+    -- seen shows them, or the sequence has not reached their numbers again, or they are of a
+    -- transaction that began before that of such a row, or before that of any row whose number an
+    -- older one has. Earlier rows keep their numbers up to the first one that another row has. Later
+    -- ones keep theirs up to the first one that another row has, or that is not above those of
+    -- earlier rows. The rest gets new ones in the order of the former ones, the earlier rows first.
+    EXECUTE format($outer$
+        CREATE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint,
+                                                   listed bigint[], seen pg_snapshot) RETURNS text
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
+        SET enable_hashjoin = on SET enable_seqscan = on SET enable_nestloop = off SET jit = off AS %2$L
+    $outer$, place, format($body$
+        DECLARE
+            parent CONSTANT text := %2$L;
+            sequence CONSTANT regclass := pg_get_serial_sequence(parent, 'seq');
+            c record;
+            writers text[];
+            standing bigint;
+            highest bigint;
+            early xid8;
+            again xid8;
+            lowest bigint;
+            doubtful bigint;
+            later_from bigint;
+            place bigint;
+            floor bigint;
+            ahead bytea := '';
+            entry bytea;
+            last bigint := 0;
+            distance bigint;
+            chunk bigint;
+            bits bigint;
+            renumbered bigint := 0;
+            -- The rows that base ($1) does not show. $2 and $3 are the cursor's place, $4 and $5 are
+            -- listed and seen, $6 is the floor. A number is shared if another row or the entry of
+            -- another row has it, and taken if that one is older.
+            unpassed CONSTANT text := $q$
+                WITH noted AS MATERIALIZED (
+                    SELECT o.id, o.seq, o.tx,
+                           pg_visible_in_snapshot(o.tx, $2) AND o.seq <= $3 AND o.seq > $6
+                           OR e.id IS NOT NULL OR (f.id = o.id AND f.tx = o.tx) IS TRUE AS entered,
+                           pg_visible_in_snapshot(o.tx, $5) AND k.seq IS NOT NULL AS listed,
+                           (l.id <> o.id OR l.tx <> o.tx) IS TRUE OR (f.id <> o.id OR f.tx <> o.tx) IS TRUE AS entry,
+                           lag(o.id) OVER same IS NOT NULL AS second,
+                           lead(o.id) OVER same IS NOT NULL AS first
+                    FROM %2$s AS o
+                    LEFT JOIN %2$s_late AS e ON e.id = o.id AND e.seq = o.seq AND e.tx = o.tx
+                    LEFT JOIN %2$s_late AS l ON l.seq = o.seq AND l.published_at IS NULL
+                    LEFT JOIN %2$s_failed AS f ON f.seq = o.seq
+                    LEFT JOIN unnest($4) AS k (seq) ON k.seq = o.seq
+                    WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
+                    WINDOW same AS (PARTITION BY o.seq ORDER BY o.tx, o.id)
+                ), unpassed AS (
+                    SELECT n.id, n.seq, n.tx, d.decided, n.entry, n.first OR n.second OR n.entry AS shared,
+                           n.second OR n.entry OR NOT d.decided AND n.seq <= $6 AS taken
+                    FROM noted AS n CROSS JOIN LATERAL (SELECT n.entered OR n.listed AND NOT n.first AND NOT n.second AS decided) AS d
+                )
+            $q$;
+            -- $7 is seen, $8 is where the sequence stood, $9 and $10 are transactions that began before
+            -- and after it was set back.
+            split CONSTANT text := unpassed || $q$
+                , split AS MATERIALIZED (
+                    SELECT u.*, NOT u.decided AND NOT coalesce(pg_visible_in_snapshot(u.tx, $7), false) AND u.seq <= $8
+                                AND (u.tx <= $9) IS NOT TRUE AND (u.tx < $10) IS NOT TRUE AS later
+                    FROM unpassed AS u
+                )
+            $q$;
+        BEGIN
+            IF current_setting('transaction_isolation') <> 'read committed' THEN
+                RAISE EXCEPTION 'this works only under READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
+            END IF;
+            PERFORM FROM %2$s_lease AS l
+            WHERE l.name = lease AND l.epoch = lease_epoch AND l.holder IS NOT DISTINCT FROM lease_holder
+            FOR KEY SHARE;
+            IF NOT FOUND THEN
+                RETURN 'lost';
+            END IF;
+            FOR look IN 0 .. 10 LOOP
+                writers := ARRAY(SELECT l.virtualtransaction FROM pg_locks AS l
+                                 WHERE l.locktype = 'relation' AND l.relation = parent::regclass AND l.granted
+                                   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                                   AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND l.pid IS DISTINCT FROM pg_backend_pid()
+                                   AND (look = 0 OR l.virtualtransaction = ANY(writers)));
+                EXIT WHEN writers = '{}';
+                IF look = 10 THEN
+                    RETURN 'locked';
+                END IF;
+                PERFORM pg_sleep(0.01);
+            END LOOP;
+            EXECUTE format('LOCK TABLE ONLY %%s IN SHARE ROW EXCLUSIVE MODE', parent);
+            SELECT n.* INTO c FROM %2$s_cursor AS n ORDER BY n.n DESC LIMIT 1 FOR UPDATE;
+            IF c.n IS DISTINCT FROM former THEN
+                RETURN 'changed';
+            END IF;
+            IF c.shown IS NULL THEN
+                c.shown := c.base;
+                c.seq := 0;
+            END IF;
+            seen := coalesce(seen, c.shown);
+
+            standing := coalesce(pg_sequence_last_value(sequence), 0);
+            highest := greatest(standing, (SELECT max(o.seq) FROM %2$s AS o), (SELECT max(f.seq) FROM %2$s_failed AS f),
+                                (SELECT max(l.seq) FROM %2$s_late AS l WHERE l.published_at IS NULL));
+            IF highest > standing THEN
+                PERFORM set_config('lock_timeout', '500ms', true); -- a relay that waits for inserts looks every 200 ms who waits
+                EXECUTE format('ALTER SEQUENCE %%s RESTART WITH %%s', sequence, highest);
+                PERFORM nextval(sequence);
+            END IF;
+            early := (SELECT o.tx FROM %2$s AS o
+                      WHERE o.seq > standing AND o.tx >= pg_snapshot_xmin(c.base) AND NOT pg_visible_in_snapshot(o.tx, c.base)
+                      ORDER BY o.tx DESC LIMIT 1);
+            EXECUTE unpassed || 'SELECT u.tx FROM unpassed AS u WHERE u.taken ORDER BY u.tx LIMIT 1' INTO again
+            USING c.base, c.shown, c.seq, listed, seen, c.floor;
+
+            -- Without a sign that the sequence was set back, all rows keep their numbers. With one that
+            -- seen shows, seen says nothing about when that was.
+            EXECUTE split || $q$
+                , former AS MATERIALIZED (
+                    SELECT s.seq, s.decided, s.entry OR count(*) OVER (PARTITION BY s.seq) > 1 AS shared
+                    FROM split AS s WHERE NOT s.later
+                ), bounds AS MATERIALIZED (
+                    SELECT min(f.seq) FILTER (WHERE NOT f.decided) AS lowest,
+                           min(f.seq) FILTER (WHERE f.shared AND NOT f.decided) AS doubtful,
+                           max(f.seq) FILTER (WHERE f.shared AND f.decided) AS twice,
+                           greatest(max(f.seq) FILTER (WHERE NOT f.decided), (SELECT max(e.seq) FROM %2$s_failed AS e),
+                                    (SELECT max(e.seq) FROM %2$s_late AS e WHERE e.published_at IS NULL)) AS above
+                    FROM former AS f
+                )
+                SELECT b.lowest, CASE WHEN b.twice > b.lowest THEN b.lowest ELSE b.doubtful END,
+                       (SELECT min(l.seq) FROM split AS l WHERE l.later AND (l.shared OR l.taken OR l.seq <= b.above)),
+                       (SELECT min(l.seq) FROM split AS l WHERE l.later)
+                FROM bounds AS b
+            $q$ INTO lowest, doubtful, later_from, place
+            USING c.base, c.shown, c.seq, listed, seen, c.floor,
+                  CASE WHEN again IS NULL OR NOT pg_visible_in_snapshot(again, seen) THEN seen END, standing, early, again;
+            IF again IS NULL AND standing >= highest THEN
+                later_from := NULL;
+            ELSIF doubtful IS NOT NULL THEN
+                later_from := 0;
+            END IF;
+            -- The number before the first row that keeps its number and is not settled.
+            place := coalesce(least(CASE WHEN lowest < doubtful OR doubtful IS NULL THEN lowest END,
+                                    CASE WHEN place < later_from OR later_from IS NULL THEN place END) - 1, highest);
+
+            -- The decided rows that are not behind the place of the new cursor, as Encode of package
+            -- logcursor writes them.
+            FOR chunk, bits IN EXECUTE unpassed || $q$
+                SELECT u.seq >> 6, bit_or(1::bigint << (u.seq & 63)::integer)
+                FROM unpassed AS u WHERE u.decided AND u.seq > $7
+                GROUP BY 1 ORDER BY 1
+            $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor, place LOOP
+                distance := chunk - last;
+                last := chunk;
+                entry := '';
+                WHILE distance > 127 LOOP
+                    entry := entry || set_byte('\x00'::bytea, 0, (distance & 127)::integer | 128);
+                    distance := distance >> 7;
+                END LOOP;
+                entry := entry || set_byte('\x00'::bytea, 0, distance::integer);
+                FOR i IN REVERSE 8 .. 1 LOOP
+                    entry := entry || substring(int8send(bits) FROM i FOR 1);
+                END LOOP;
+                ahead := ahead || entry;
+            END LOOP;
+
+            IF doubtful IS NOT NULL OR later_from IS NOT NULL THEN
+                -- UPDATE … FROM draws numbers in the order of its plan. INSERT draws them in that of its rows,
+                -- and inserts none, because each id is there.
+                EXECUTE split || $q$
+                    INSERT INTO %2$s AS t (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic, headers, partition)
+                    OVERRIDING SYSTEM VALUE
+                    SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic, o.headers, o.partition
+                    FROM split AS s JOIN %2$s AS o ON o.id = s.id
+                    WHERE NOT s.decided AND CASE WHEN s.later THEN s.seq >= $11 ELSE s.seq >= $12 END
+                    ORDER BY s.later, s.seq, s.tx
+                    ON CONFLICT (id) DO UPDATE SET seq = DEFAULT
+                $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor,
+                          CASE WHEN again IS NULL OR NOT pg_visible_in_snapshot(again, seen) THEN seen END, standing, early, again,
+                          later_from, doubtful;
+                GET DIAGNOSTICS renumbered = ROW_COUNT;
+            END IF;
+
+            floor := least(place, (SELECT min(o.seq) - 1 FROM (
+                SELECT n.seq FROM %2$s AS n WHERE n.tx >= pg_snapshot_xmin(c.base) AND NOT pg_visible_in_snapshot(n.tx, c.base) OFFSET 0
+            ) AS o));
+            DELETE FROM %2$s_cursor AS d WHERE d.n = former;
+            INSERT INTO %2$s_cursor (n, base, shown, seq, ahead, floor, system, database, sequence_file)
+            SELECT next, c.base, pg_current_snapshot(), place, ahead, floor, s.system_identifier, d.oid::bigint, pg_relation_filenode(sequence)::bigint
+            FROM pg_control_system() AS s, pg_database AS d WHERE d.datname = current_database();
+            RETURN renumbered::text;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                RETURN 'locked';
+        END
+    $body$, place, parent));
+
+    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_make_partition(integer), %1$s.event_outbox_drop_partition(date, interval), '
+                   '%1$s.event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot) FROM PUBLIC', place);
+END
+$$;
+
+SELECT event_outbox_make_partition(d) FROM generate_series(0, 7) AS d;

@@ -1,0 +1,402 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
+	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/internal/logcursor"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
+)
+
+// errNumbers means that a number of an event may have been used twice, because the sequence of seq
+// was replaced or set back. Then the numbers are repaired, and the term ends or begins again.
+var errNumbers = errors.New("the sequence of event_outbox.seq was replaced or set back, so that seqs come again")
+
+// errNumbersLocked means that the numbers cannot be repaired for now.
+var errNumbersLocked = errors.New("the sequence of event_outbox.seq was replaced or set back, and event_outbox is locked, " +
+	"so that events cannot be renumbered: end long transactions that write to event_outbox")
+
+// numbers is what a term knows about a repair of the numbers.
+type numbers struct {
+	doubtful bool  // the repair is due
+	over     bool  // it may have been made, so nothing may be written with the former numbers
+	unknown  bool  // the outcome of a call is unknown
+	first    int64 // the number of the cursor row of the first call; 0: none yet
+}
+
+// repairs is what a store knows about the repairs that it has tried.
+type repairs struct {
+	next  time.Time // not before that
+	pause time.Duration
+	err   error // of the last one
+	vain  int   // how many changed nothing, since the cursor has passed a tick
+}
+
+const (
+	// repairLimit limits one repair. It is more than that of other statements, because a repair
+	// that is rolled back has kept writers waiting for nothing.
+	repairLimit = 10 * time.Minute
+
+	firstRepairPause   = 100 * time.Millisecond
+	longestRepairPause = 10 * time.Second
+
+	mostVainRepairs = 2
+
+	// repairRows is how many rows a repair may look at while writers wait, which takes some seconds
+	// for each 100,000.
+	repairRows = 200_000
+)
+
+// mayRepair returns an error if it is too early for another repair, or if none helps.
+func (s *LogStore) mayRepair() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.repairs
+	switch {
+	case r.vain >= mostVainRepairs:
+		return &relay.SetupError{
+			Problem: errNumbers.Error() + fmt.Sprintf(", and %d repairs in a row found nothing to change", r.vain),
+			Remedy:  adoptRemedy,
+		}
+	case time.Now().Before(r.next):
+		return r.err
+	}
+	return nil
+}
+
+// tried records how a repair ended. events is how many got another number.
+func (s *LogStore) tried(events int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.repairs
+	var setup *relay.SetupError
+	switch {
+	case errors.As(err, &setup):
+	case err != nil:
+		r.err = err
+		r.pause = min(max(2*r.pause, firstRepairPause), longestRepairPause)
+		r.next = time.Now().Add(r.pause)
+	case events > 0:
+		*r = repairs{}
+	default:
+		*r = repairs{vain: r.vain + 1}
+	}
+}
+
+// isDoubtful reports whether an error means that numbers have to be repaired. An entry that meets
+// one of another row violates a unique index.
+func isDoubtful(err error) bool {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "23505" {
+		return pgErr.ConstraintName == "ix_event_outbox_late_seq" || pgErr.ConstraintName == "ix_event_outbox_failed_number"
+	}
+	return errors.Is(err, errNumbers) || errors.Is(err, logcursor.ErrTwice)
+}
+
+// repaired repairs the numbers if err says that this is necessary, or did before. Then the term is
+// over.
+func (s *LogStore) repaired(ctx context.Context, what string, err error) error {
+	t := s.currentTerm()
+	s.mu.Lock()
+	lt := s.of
+	s.mu.Unlock()
+	if lt == nil || lt.term != t {
+		return err
+	}
+	lt.mu.Lock()
+	lt.numbers.doubtful = lt.numbers.doubtful || isDoubtful(err)
+	doubtful := lt.numbers.doubtful
+	lt.mu.Unlock()
+	if !doubtful || errors.Is(err, relay.ErrLeaseLost) {
+		return err
+	}
+	return s.underLease(ctx, what, useForSettling, t.lease, func(t *term, se *session) (int64, error) {
+		return 0, s.repair(ctx, t, se, lt)
+	})
+}
+
+// repair repairs the numbers, and returns an error in any case.
+func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm) error {
+	if err := s.mayRepair(); err != nil {
+		return err
+	}
+	select {
+	case <-lt.writing:
+		defer func() { lt.writing <- struct{}{} }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	row, err := storedCursor(ctx, se)
+	if err != nil {
+		return err
+	}
+	lt.mu.Lock()
+	if lt.numbers.first > 0 && row.N >= lt.numbers.first {
+		lt.mu.Unlock()
+		return fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost) // an earlier call was carried out
+	}
+	lt.n = max(lt.n, row.N) + 1
+	next, seen := lt.n, lt.seen
+	if lt.numbers.first == 0 {
+		lt.numbers.first = next
+	}
+	lt.numbers.over = true
+	lt.mu.Unlock()
+
+	done, err := s.renumber(ctx, t, se, row, next, seen)
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	_, setup := errors.AsType[*relay.SetupError](err)
+	switch {
+	case done:
+		return fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost)
+	case setup, errors.Is(err, errNumbersLocked), errors.Is(err, errOvertaken), sqlstate.Code(err) != "":
+		lt.numbers.over = lt.numbers.unknown // the server has changed nothing
+	default:
+		lt.numbers.unknown = true
+	}
+	return err
+}
+
+// renumber calls the function that repairs the numbers: see log.up.sql of package migrations.
+// former is the newest cursor row, and next the number of the row that replaces it. seen is the newest
+// snapshot that was taken before the sequence stood where it belongs; "": none was in this term.
+func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pgdb.LogCursorRow, next int64, seen string) (done bool, err error) {
+	var events int64
+	defer func() { s.tried(events, err) }()
+	if err := t.register(ctx, s.Store, se); err != nil {
+		return false, err
+	}
+	listed, err := logcursor.Decode(former.Ahead)
+	if err != nil {
+		return false, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
+	}
+	arg := pgdb.RenumberParams{
+		Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, Former: former.N, Next: next, Listed: append([]int64{}, listed...),
+	}
+	if seen != "" {
+		arg.Seen = &seen
+	}
+	limited, cancel := withoutDeadline(ctx, repairLimit)
+	defer cancel()
+	var outcome string
+	err = pgx.BeginFunc(limited, se.conn, func(tx pgx.Tx) error {
+		q := pgdb.New(s.names.qualify(tx))
+		if err := q.SetStatementTimeout(limited, milliseconds(repairLimit)); err != nil {
+			return err
+		}
+		rows, err := q.LogUnpassed(limited, pgdb.LogUnpassedParams{Base: former.Base, MaxRows: s.repairRows + 1})
+		if err != nil {
+			return err
+		}
+		if rows > int64(s.repairRows) {
+			return s.tooMany()
+		}
+		outcome, err = q.Renumber(limited, arg)
+		return err
+	})
+	const insufficientPrivilege, undefinedFunction = "42501", "42883"
+	switch sqlstate.Code(err) {
+	case insufficientPrivilege:
+		return false, &relay.SetupError{
+			Problem: errNumbers.Error() + ", and the relay's role may not call " + s.relation(renumberRows) + renumberArguments,
+			Remedy:  "GRANT EXECUTE ON FUNCTION " + s.relation(renumberRows) + renumberArguments + " TO the role that the relay logs in as",
+			Err:     err,
+		}
+	case undefinedFunction:
+		return false, &relay.SetupError{
+			Problem: errNumbers.Error() + ", and the function " + s.relation(renumberRows) + renumberArguments + " is missing",
+			Remedy:  createLogRemedy + ", as far as it is missing",
+			Err:     err,
+		}
+	}
+	var setup *relay.SetupError
+	switch {
+	case errors.As(err, &setup):
+		return false, err
+	case err != nil:
+		return false, fmt.Errorf("give events other numbers: %w", err)
+	case outcome == "lost":
+		return false, relay.ErrLeaseLost
+	case outcome == "changed":
+		return false, errOvertaken
+	case outcome == "locked":
+		return false, errNumbersLocked
+	}
+	if events, err = strconv.ParseInt(outcome, 10, 64); err != nil {
+		return false, fmt.Errorf("event_outbox_renumber returned %q", outcome)
+	}
+	s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq was replaced or set back; events that are not published have other numbers now, "+
+		"the sequence stands at the highest one, and events that were sent lately may be sent again",
+		slog.String("lease", s.cfg.Name), slog.Int64("events", events))
+	return true, nil
+}
+
+// tooMany returns the error about more rows than a repair may look at.
+func (s *LogStore) tooMany() error {
+	return &relay.SetupError{
+		Problem: errNumbers.Error() + fmt.Sprintf(", and the cursor has not passed more than %d rows, so that writers would wait long for a repair", s.repairRows),
+		Remedy: "stop the relays, and when writers may wait, run as the owner of the tables: SELECT " + s.relation(renumberRows) +
+			"(l.name, l.epoch, l.holder, c.n, c.n + 1, '{}', NULL) FROM " + s.relation("event_outbox_lease") + " AS l, " +
+			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1; it returns how many rows have other numbers, or `locked`: then run it again; " +
+			"events that were sent lately may be sent again",
+	}
+}
+
+// withoutDeadline returns a context that ends with another one, but not by its deadline.
+func withoutDeadline(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	stop := context.AfterFunc(ctx, func() {
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			cancel()
+		}
+	})
+	return limited, func() { stop(); cancel() }
+}
+
+// termBegins reads the cursor with which a term begins. If the numbers of rows may come again, it
+// repairs them first.
+func (s *LogStore) termBegins(ctx context.Context, t *term, se *session) (row pgdb.LogCursorRow, c logcursor.Cursor, entries int64, err error) {
+	for again := false; ; again = true {
+		highest, err := se.q.LogHighest(ctx) // before the place of the sequence
+		if err != nil {
+			return row, c, 0, fmt.Errorf("read the highest seq: %w", err)
+		}
+		if row, err = storedCursor(ctx, se); err != nil {
+			return row, c, 0, err
+		}
+		if c, err = readCursor(row); err != nil {
+			return row, c, 0, err
+		}
+		doubtful := row.System != 0 && row.SequenceFile != row.SequenceFileNow || row.Standing < max(highest.Seq, highestOf(c, row.Floor))
+		switch {
+		case !doubtful:
+			return row, c, highest.Entry, nil
+		case again:
+			return row, c, 0, errNumbers // somebody has set it back again
+		}
+		if err := s.mayRepair(); err != nil {
+			return row, c, 0, err
+		}
+		if _, err := s.renumber(ctx, t, se, row, row.N+1, ""); err != nil {
+			return row, c, 0, err
+		}
+	}
+}
+
+// belowRows is how many rows are looked at in one statement for a number that is too low, and the rest
+// of a transaction.
+const belowRows = 10_000
+
+// below is how far the last tick was looked at for rows with a number up to the floor.
+type below struct {
+	tick string
+	next uint64 // the first transaction that was not looked at
+}
+
+// lookBelow looks for rows of the last tick that are not settled and have a number up to the floor:
+// the sequence was set back, and has passed the floor again. Nothing else reads them. Each page of a
+// large tick looks further; the last one looks to the end, because base may pass the tick afterwards.
+func (s *LogStore) lookBelow(ctx context.Context, what string, lt *logTerm, span logSpan, toEnd bool) error {
+	if span.start == 0 {
+		return nil
+	}
+	from, err := parseSnapshot(relay.Snapshot(span.hidden))
+	if err != nil {
+		return s.wrap(what, err)
+	}
+	to, err := parseSnapshot(relay.Snapshot(span.shown))
+	if err != nil {
+		return s.wrap(what, err)
+	}
+	lt.mu.Lock()
+	if lt.below.tick != span.shown {
+		lt.below = below{tick: span.shown, next: from.xmax}
+	}
+	next := lt.below.next
+	lt.mu.Unlock()
+	for more := next < to.xmax || next == from.xmax; more; more = toEnd && next < to.xmax {
+		err := s.inTerm(ctx, what, func(_ *term, se *session) error {
+			row, err := se.q.LogLowest(ctx, pgdb.LogLowestParams{
+				FromTx: next, ToTx: to.xmax, Open: append([]uint64{}, from.open...), MaxRows: belowRows, Floor: span.start,
+				VisibleIn: span.shown,
+			})
+			if err != nil {
+				return fmt.Errorf("look for rows below the floor: %w", err)
+			}
+			if row.Seq > 0 {
+				return errNumbers
+			}
+			next = row.NextTx
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		lt.mu.Lock()
+		lt.below.next = next
+		lt.mu.Unlock()
+	}
+	return nil
+}
+
+// stands records where the sequence stands. known is what was recorded before it was read. It
+// requires lt.mu.
+func (lt *logTerm) stands(file, standing, known int64) error {
+	if file != lt.file || standing < known {
+		return errNumbers
+	}
+	lt.standing = max(lt.standing, standing)
+	return nil
+}
+
+// clashes looks whether a row of a page has a number that an entry has for another row. No entry has
+// a number above entries.
+func (s *LogStore) clashes(ctx context.Context, what string, lt *logTerm, rows []relay.Row) error {
+	lt.mu.Lock()
+	entries := lt.entries
+	lt.mu.Unlock()
+	var p pgdb.LogClashParams
+	for i := range rows {
+		if rows[i].Seq <= entries {
+			p.Ids, p.Seqs = append(p.Ids, rows[i].ID), append(p.Seqs, rows[i].Seq)
+		}
+	}
+	if len(p.Ids) == 0 {
+		return nil
+	}
+	return s.inTerm(ctx, what, func(_ *term, se *session) error {
+		clash, err := se.q.LogClash(ctx, p)
+		if err == nil && clash {
+			err = errNumbers
+		}
+		return err
+	})
+}
+
+// highestOf returns the highest seq that a cursor is about.
+func highestOf(c logcursor.Cursor, floor int64) int64 {
+	highest := max(c.Seq, floor)
+	if n := len(c.Ahead); n > 0 {
+		highest = max(highest, c.Ahead[n-1])
+	}
+	return highest
+}
+
+// idsOf returns the ids of rows that the window has, and else zeros. It requires lt.mu.
+func (lt *logTerm) idsOf(failed []relay.Failure) []uuid.UUID {
+	ids := make([]uuid.UUID, len(failed))
+	for i, f := range failed {
+		ids[i], _ = lt.w.ID(f.Seq)
+	}
+	return ids
+}

@@ -1,0 +1,124 @@
+package storeadmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/relay/storeadmin/internal/storedb"
+)
+
+// ErrUnsearched is returned if the outbox was moved to a log, and the search of its former rows
+// failed afterwards. Rows that somebody unpublished by hand while the outbox moved may not be in the
+// log. Call Migrate again: it continues the search.
+var ErrUnsearched = errors.New("storeadmin: the outbox was moved, but event_outbox_before was not searched for rows that were unpublished during the move: run the command again")
+
+// searchRows limits the rows that one statement looks at.
+const searchRows = 20_000
+
+// search looks for rows up to the low-water mark of a table that are not published although no
+// index says so: they were unpublished or restored by hand. There may be many rows up to the mark,
+// so it looks before the locks, and again when the move is over.
+type search struct {
+	ctx  context.Context
+	conn *pgx.Conn
+	// unfinished is the mark of a former move to a log whose second look is missing.
+	unfinished int64
+	found      []pgtype.UUID
+}
+
+// first looks before the locks.
+func (s *search) first(c Config) error {
+	var mark int64
+	err := pgx.BeginTxFunc(s.ctx, s.conn, moving, func(tx pgx.Tx) error {
+		m := move{ctx: s.ctx, tx: tx, q: storedb.New(tx), to: migrations.StoreLog, c: c}
+		is, err := begin(s.ctx, tx, m.q, c.LockTimeout)
+		if err != nil {
+			return err
+		}
+		if s.unfinished = is.Unsearched; is.IsLog && s.unfinished > 0 {
+			return nil
+		}
+		if err := m.prepare(); err != nil { // before much is read in vain
+			return err
+		}
+		sequence, err := m.q.Sequence(s.ctx)
+		if err != nil {
+			return fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
+		}
+		mark = sequence.LowWater
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.found = []pgtype.UUID{} // not NULL
+	return s.pages(mark, func(q *storedb.Queries, after int64) (looked, last int64, err error) {
+		page, err := q.SearchBelow(s.ctx, storedb.SearchBelowParams{After: after, LowWater: mark, WindowRows: searchRows})
+		if err != nil {
+			return 0, 0, fmt.Errorf("storeadmin: look for rows that were unpublished by hand: %w", err)
+		}
+		if s.found = append(s.found, page.Found...); len(s.found) > c.MaxRows {
+			return 0, 0, tooMany(c)
+		}
+		return page.Looked, page.Last, nil
+	})
+}
+
+// note makes an interrupted move continue with the second look.
+func note(mark int64) string {
+	if mark == 0 {
+		return `COMMENT ON TABLE event_outbox_before IS NULL`
+	}
+	return fmt.Sprintf(`COMMENT ON TABLE event_outbox_before IS 'not searched up to seq %d'`, mark)
+}
+
+// second copies the rows that were unpublished after the first look, and returns how many. The
+// move is over, so no more can come.
+func (s *search) second(mark int64) (copied int64, err error) {
+	err = s.pages(mark, func(q *storedb.Queries, after int64) (looked, last int64, err error) {
+		page, err := q.CopyForgotten(s.ctx, storedb.CopyForgottenParams{After: after, LowWater: mark, WindowRows: searchRows, Found: s.found})
+		copied += page.Copied
+		return page.Looked, page.Last, err
+	})
+	if err == nil && mark > 0 {
+		err = s.page(func(q *storedb.Queries, tx pgx.Tx) error {
+			_, err := tx.Exec(s.ctx, note(0))
+			return err
+		})
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrUnsearched, err)
+	}
+	return copied, err
+}
+
+// pages calls look for one page of the rows up to mark after the other.
+func (s *search) pages(mark int64, look func(q *storedb.Queries, after int64) (looked, last int64, err error)) error {
+	for after, more := int64(0), mark > 0; more; {
+		err := s.page(func(q *storedb.Queries, _ pgx.Tx) error {
+			looked, last, err := look(q, after)
+			after, more = last, looked == searchRows
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// page runs do in a transaction as the owner of the tables.
+func (s *search) page(do func(q *storedb.Queries, tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(s.ctx, s.conn, moving, func(tx pgx.Tx) error {
+		q := storedb.New(tx)
+		if _, err := begin(s.ctx, tx, q, adoptLockTimeout); err != nil {
+			return err
+		}
+		return do(q, tx)
+	})
+}
