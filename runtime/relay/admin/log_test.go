@@ -279,6 +279,22 @@ func TestTailOfALogWithADiscardedEvent(t *testing.T) {
 	look4(t, "afterwards", tail)
 }
 
+// The sequence was set back, and an event has the id and the number of an earlier one, which was
+// discarded. The entry of that one, with another tx, says nothing about it.
+func TestAnEntryOfAnEarlierEventWithTheSameNumber(t *testing.T) {
+	l := some(t)
+	tail, err := admin.NewTail(l.operator, admin.TailConfig{})
+	ok(t, err)
+	look4(t, "at first", tail)
+	_, err = l.owner.Exec(t.Context(), `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key, published_at, discarded)
+		SELECT id, '3', seq, topic, event_key, now(), true FROM event_outbox WHERE seq IN (1, 2)`)
+	ok(t, err)
+	look4(t, "with entries of earlier events", tail)
+	if diff := cmp.Diff([]string{"1 published", "2 pending"}, states(t, l.operator, 1, 2)); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+}
+
 // Without its cursor nobody knows what is published.
 func TestInspectALogWithoutACursor(t *testing.T) {
 	l := some(t)

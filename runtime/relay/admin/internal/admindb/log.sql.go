@@ -949,11 +949,15 @@ func (q *Queries) OldestInLog(ctx context.Context, arg OldestInLogParams) ([]Old
 }
 
 const passedInLog = `-- name: PassedInLog :one
+WITH o AS (SELECT r.seq, r.tx FROM event_outbox AS r WHERE r.id = $4::text::uuid AND r.seq = $5::bigint),
+     l AS (SELECT e.published_at, e.discarded FROM event_outbox_late AS e
+           WHERE e.id = $4::text::uuid AND e.seq = $5::bigint AND e.tx = coalesce((SELECT o.tx FROM o), e.tx)),
+     f AS (SELECT e.id FROM event_outbox_failed AS e
+           WHERE e.id = $4::text::uuid AND e.seq = $5::bigint AND e.tx = coalesce((SELECT o.tx FROM o), e.tx))
 SELECT coalesce((SELECT pg_visible_in_snapshot(o.tx, $1::pg_snapshot) OR o.seq <= $2::bigint AND pg_visible_in_snapshot(o.tx, $3::pg_snapshot)
-                 FROM event_outbox AS o WHERE o.id = $4::text::uuid AND o.seq = $5::bigint), true)::boolean AS passed,
-       (EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = $4::text::uuid AND l.seq = $5::bigint AND l.published_at IS NULL)
-        OR EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = $4::text::uuid AND f.seq = $5::bigint))::boolean AS waits,
-       (EXISTS (SELECT FROM event_outbox_late AS d WHERE d.id = $4::text::uuid AND d.seq = $5::bigint AND d.discarded))::boolean AS discarded
+                 FROM o), true)::boolean AS passed,
+       (EXISTS (SELECT FROM l WHERE l.published_at IS NULL) OR EXISTS (SELECT FROM f))::boolean AS waits,
+       (EXISTS (SELECT FROM l WHERE l.discarded))::boolean AS discarded
 `
 
 type PassedInLogParams struct {
@@ -972,7 +976,7 @@ type PassedInLogRow struct {
 
 // PassedInLog says whether the cursor has passed a row, whether the row waits all the same, and
 // whether it was discarded. A row that is gone was passed: a partition is dropped after that. Its
-// copy may wait.
+// copy may wait. An entry with another tx is about an earlier row.
 func (q *Queries) PassedInLog(ctx context.Context, arg PassedInLogParams) (PassedInLogRow, error) {
 	row := q.db.QueryRow(ctx, passedInLog,
 		arg.Base,
@@ -1285,9 +1289,9 @@ const tailKnownInLog = `-- name: TailKnownInLog :many
 SELECT k.id::uuid AS id, coalesce(l.discarded, h.id IS NULL)::boolean AS gone,
        coalesce(l.published_at, h.published_at, now())::timestamptz AS published_at
 FROM (SELECT unnest($1::text[]::uuid[]) AS id, unnest($2::bigint[]) AS seq) AS k
-LEFT JOIN event_outbox_late AS l ON l.id = k.id AND l.seq = k.seq
 LEFT JOIN event_outbox_history AS h ON h.id = k.id AND h.seq - k.seq = 0
-WHERE NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = k.id AND f.seq = k.seq)
+LEFT JOIN event_outbox_late AS l ON l.id = k.id AND l.seq = k.seq AND l.tx = coalesce(h.tx, l.tx)
+WHERE NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = k.id AND f.seq = k.seq AND f.tx = coalesce(h.tx, f.tx))
   AND CASE WHEN l.id IS NULL THEN h.id IS NULL OR h.published_at IS NOT NULL ELSE l.discarded OR l.published_at IS NOT NULL END
 `
 
@@ -1304,7 +1308,7 @@ type TailKnownInLogRow struct {
 
 // TailKnownInLog is TailKnown for a log. A row whose copy is there waits, also when its partition was
 // dropped. An entry of event_outbox_late says what became of a row, the history what became of those
-// without one. gone are those that were discarded, too.
+// without one. An entry with another tx is about an earlier row. gone are those that were discarded, too.
 func (q *Queries) TailKnownInLog(ctx context.Context, arg TailKnownInLogParams) ([]TailKnownInLogRow, error) {
 	rows, err := q.db.Query(ctx, tailKnownInLog, arg.Ids, arg.Seqs)
 	if err != nil {
