@@ -280,7 +280,7 @@ func (k *KafkaCluster) CreateTopic(t testing.TB, name string, partitions int32, 
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	err := k.admin(func(admin *kadm.Client) error {
-		if _, err := admin.CreateTopic(ctx, partitions, 1, configs, name); err != nil {
+		if err := createTopic(ctx, admin, name, partitions, configs); err != nil {
 			return err
 		}
 		return waitForLeaders(ctx, admin, name)
@@ -302,6 +302,23 @@ func (k *KafkaCluster) CreateTopic(t testing.TB, name string, partitions int32, 
 			t.Errorf("services: delete the topic %s: %v", name, err)
 		}
 	})
+}
+
+// createTopic creates a topic. While the only broker has no session with its controller, because
+// the machine is busy, Kafka says that the replication factor is larger than the number of brokers.
+func createTopic(ctx context.Context, admin *kadm.Client, name string, partitions int32, configs map[string]*string) error {
+	const pause = 100 * time.Millisecond
+	for {
+		_, err := admin.CreateTopic(ctx, partitions, 1, configs, name)
+		if !errors.Is(err, kerr.InvalidReplicationFactor) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // waitForLeaders returns when every partition of a new topic can be written.
