@@ -235,7 +235,7 @@ var foreign = setOf(
 	"client_encoding", "quote_all_identifiers", "row_security", "default_transaction_read_only", "DateStyle", "PgSleep",
 	"default_query_exec_mode", "cache_statement", "cache_describe", "describe_exec", "simple_protocol", "event_outbox_seq_seq",
 	"UnsupportedCodecError", "model_json_schema", "json_schema_extra", "default_factory", "outbox_autogenerate",
-	"pg_replication_slots", "pg_logical_slot_peek_binary_changes", "max_slot_wal_keep_size", "wal_level", "outbox_shop_connector", "outbox_shop",
+	"pg_replication_slots", "pg_logical_slot_peek_binary_changes", "max_slot_wal_keep_size", "publish_via_partition_root", "wal_level", "outbox_shop_connector", "outbox_shop",
 	"query_to_xml", "cursor_to_xml", "ts_stat", "ts_rewrite", "AfterCreate", "MustCluster", "OnInvoicePaidV2",
 	"InsertOrderPlacedV1", "QueueOrderPlacedV1", "QueueOrderChangedV1Tombstone", "OnOrderPlacedV1", "OrderPlacedV1", "OrderLine", "OrderID",
 )

@@ -63,7 +63,8 @@ func discardAs(env environment, called string) *cobra.Command {
 	return d.command(env, &cobra.Command{
 		Use:   "discard",
 		Short: "Delete dead rows",
-		Long: "discard deletes dead rows with their data. event_outbox_audit records who discarded them, when and why.\n\n" +
+		Long: "discard deletes dead rows with their data. event_outbox_audit records who discarded them, when and why. Of a log it\n" +
+			"deletes the copies in event_outbox_failed; the events stay in event_outbox until their partition is dropped.\n\n" +
 			"It lists the dead rows and asks you to type their number. Scripts use --yes instead; without a terminal and without\n" +
 			"--yes nothing is deleted. --dry-run only lists them. discard deletes exactly the rows that it listed: a row that\n" +
 			"becomes dead meanwhile stays.",

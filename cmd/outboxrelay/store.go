@@ -77,7 +77,7 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			"would hold its locks for longer than --max-lock; if an event of a log waits for its next attempt, and its id was\n" +
 			"inserted again; or if the cursor of a log is that of another database: then run outboxrelay store adopt first.",
 		Example: "  outboxrelay store migrate --to log --relay-role outbox_relay --operator-role outbox_operator --yes\n" +
-			"  outboxrelay store migrate --to table --yes",
+			"  outboxrelay store migrate --to table --relay-role outbox_relay --operator-role outbox_operator --yes",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store := migrations.Store(to)
