@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -173,6 +174,7 @@ type move struct {
 	rows    int64
 	leftOut int64
 	end     time.Time // of the locks
+	types   []storedb.TextTypesRow
 }
 
 // begin overrides the defaults of the database, and acts as the tables' owner.
@@ -211,18 +213,49 @@ func (m *move) prepare() error {
 	case !is.Marked:
 		return errors.New("storeadmin: event_outbox_lease has no low_water: apply what `outboxgen migration --indexes` prints, or --upgrade for an older outbox")
 	}
-	obstacles, err := m.q.Obstacles(m.ctx)
-	if err != nil {
-		return fmt.Errorf("storeadmin: look at what belongs to event_outbox: %w", err)
-	}
-	if len(obstacles) > 0 {
-		return fmt.Errorf("storeadmin: event_outbox has %s, which the new one or its subscribers would lack: drop it before the move, and create it again afterwards",
-			strings.Join(obstacles, ", "))
+	if err := m.obstacles(); err != nil {
+		return err
 	}
 	if is.IsLog { // look before writers wait
 		_, _, err = m.cursor()
 	}
 	return err
+}
+
+// obstacles returns an error if something would be lost, or if inserts would fail afterwards.
+func (m *move) obstacles() error {
+	obstacles, err := m.q.Obstacles(m.ctx)
+	if err != nil {
+		return fmt.Errorf("storeadmin: look at what belongs to event_outbox: %w", err)
+	}
+	nullable, err := m.q.Nullable(m.ctx)
+	if err != nil {
+		return fmt.Errorf("storeadmin: look at the columns of event_outbox: %w", err)
+	}
+	var texts []string
+	if len(obstacles) > 0 {
+		texts = append(texts, fmt.Sprintf("event_outbox has %s, which the new one or its subscribers would lack: drop it before the move, and create it again afterwards",
+			strings.Join(obstacles, ", ")))
+	}
+	for _, column := range nullable {
+		texts = append(texts, fmt.Sprintf("the column %[1]s of event_outbox may be null, and that of the new one may not, so inserts of writers that leave it out would fail: "+
+			"when no writer leaves it out any more, fill it where it is null, and ALTER TABLE event_outbox ALTER COLUMN %[1]s SET NOT NULL", column))
+	}
+	if len(texts) > 0 {
+		return fmt.Errorf("storeadmin: %s", strings.Join(texts, "; "))
+	}
+	return nil
+}
+
+// create creates the new event_outbox. Its columns of text have the types that they had: those of
+// an upgraded table may be longer than ours, and writers may use that.
+func (m *move) create() error {
+	sql := migrations.OutboxSQL(m.to)
+	for _, column := range m.types {
+		declared := regexp.MustCompile(`(?m)^(    ` + column.Name + ` +)varchar\([0-9]+\)`)
+		sql = declared.ReplaceAllString(sql, "${1}"+column.Type)
+	}
+	return m.exec(sql)
 }
 
 // limit limits each of the next statements.
@@ -328,13 +361,20 @@ func (m *move) run() error {
 	if err != nil {
 		return fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
 	}
+	// Again: it may have changed before the locks.
+	if err := m.obstacles(); err != nil {
+		return err
+	}
+	if m.types, err = m.q.TextTypes(m.ctx); err != nil {
+		return fmt.Errorf("storeadmin: look at the columns of event_outbox: %w", err)
+	}
 	steps := []struct {
 		what string
 		do   func() error
 	}{
 		{"end the leader's term", func() error { return m.q.EndTerms(m.ctx) }},
 		{"rename event_outbox", func() error { return m.exec(renameSQL) }},
-		{"create event_outbox", func() error { return m.exec(migrations.OutboxSQL(m.to)) }},
+		{"create event_outbox", m.create},
 		{"continue the sequence", func() error {
 			_, err := m.q.ContinueSequence(m.ctx, max(sequence.Standing, sequence.Highest))
 			return err

@@ -13,7 +13,10 @@ FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid;
 
 -- Obstacles lists what belongs to event_outbox and would not belong to the new one. A publication
 -- of all tables, or of the schema, would have the new one, but its subscribers would not: their
--- replication would stop at the first change of it.
+-- replication would stop at the first change of it. A function that is not text (BEGIN ATOMIC), or
+-- that has rows of event_outbox as parameters, would stay with the former table. Tables of a
+-- publication are found by name, because to_regclass fails in a schema that the role may not use.
+-- A constraint about columns that only a table has is of no use to a log.
 -- name: Obstacles :many
 SELECT o.what::text AS what FROM (
     SELECT 'the trigger ' || t.tgname AS what FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = to_regclass('event_outbox')::oid AND NOT t.tgisinternal
@@ -21,28 +24,78 @@ SELECT o.what::text AS what FROM (
     SELECT 'the foreign key ' || k.conname FROM pg_catalog.pg_constraint AS k
     WHERE k.contype = 'f' AND (k.confrelid = to_regclass('event_outbox')::oid OR k.conrelid = to_regclass('event_outbox')::oid)
     UNION ALL
-    SELECT 'the view ' || v.relname FROM pg_catalog.pg_class AS v
-    WHERE v.relname <> 'event_outbox_history' AND v.oid IN (
-        SELECT r.ev_class FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
-        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass('event_outbox')::oid)
+    SELECT 'the constraint ' || k.conname FROM pg_catalog.pg_constraint AS k
+    WHERE k.contype IN ('c', 'x') AND k.conrelid = to_regclass('event_outbox')::oid AND k.conname !~ '^event_outbox_(tombstone|partition_check[0-9]*)$'
+      AND pg_get_expr(k.conbin, k.conrelid) IS DISTINCT FROM '(topic IS NOT NULL)'
+      AND NOT coalesce(k.conkey <@ ARRAY(SELECT a.attnum FROM pg_catalog.pg_attribute AS a
+                                         WHERE a.attrelid = k.conrelid AND a.attname = ANY(ARRAY['published_at', 'retry_count', 'last_error', 'next_attempt_at', 'dead_at'])), false)
+    UNION ALL
+    SELECT 'the unique index ' || c.relname FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = to_regclass('event_outbox')::oid AND i.indisunique
+      AND NOT (i.indnkeyatts = 1 AND i.indpred IS NULL
+               AND i.indkey[0] = (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = i.indrelid AND a.attname = 'id'))
+    UNION ALL
+    SELECT DISTINCT CASE WHEN v.relkind = 'v' THEN 'the view ' || v.relname
+                         WHEN v.relkind = 'm' THEN 'the materialized view ' || v.relname
+                         ELSE 'the rule ' || r.rulename || ' of ' || v.relname END
+    FROM pg_catalog.pg_depend AS d
+    JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
+    JOIN pg_catalog.pg_class AS v ON v.oid = r.ev_class
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass('event_outbox')::oid
+      AND v.relname <> 'event_outbox_history' AND v.oid <> d.refobjid
+    UNION ALL
+    SELECT DISTINCT 'the function ' || p.proname
+    FROM pg_catalog.pg_depend AS d
+    JOIN pg_catalog.pg_proc AS p ON p.oid = d.objid
+    JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass('event_outbox')::oid
+    WHERE d.classid = 'pg_proc'::regclass
+      AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+           OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (SELECT t.oid FROM pg_catalog.pg_type AS t WHERE t.oid = c.reltype OR t.typelem = c.reltype))
+    UNION ALL
+    SELECT DISTINCT 'the policy ' || p.polname
+    FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_policy AS p ON p.oid = d.objid
+    WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass('event_outbox')::oid
     UNION ALL
     SELECT 'the rule ' || r.rulename FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class = to_regclass('event_outbox')::oid
     UNION ALL
     SELECT 'row level security' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid AND c.relrowsecurity
     UNION ALL
     SELECT DISTINCT 'the publication ' || p.pubname || CASE WHEN b.puballtables THEN ' of all tables' ELSE '' END
-    FROM pg_catalog.pg_publication_tables AS p JOIN pg_catalog.pg_publication AS b ON b.pubname = p.pubname
-    WHERE to_regclass(quote_ident(p.schemaname) || '.' || quote_ident(p.tablename))::oid IN (
+    FROM pg_catalog.pg_publication_tables AS p
+    JOIN pg_catalog.pg_publication AS b ON b.pubname = p.pubname
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+    WHERE c.oid IN (
         SELECT to_regclass('event_outbox')::oid
         UNION ALL
         SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox')::oid)
     UNION ALL
-    SELECT 'the column ' || a.attname FROM pg_catalog.pg_attribute AS a
+    SELECT CASE WHEN a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic', 'headers', 'partition'])
+                THEN 'the default of the column ' ELSE 'the column ' END || a.attname
+    FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = to_regclass('event_outbox')::oid AND a.attnum > 0 AND NOT a.attisdropped
-      AND a.attname <> ALL(ARRAY['id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'created_at', 'published_at',
-                                 'retry_count', 'last_error', 'tx', 'seq', 'topic', 'headers', 'next_attempt_at', 'dead_at', 'partition'])
+      AND (a.attname <> ALL(ARRAY['id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'created_at', 'published_at',
+                                  'retry_count', 'last_error', 'tx', 'seq', 'topic', 'headers', 'next_attempt_at', 'dead_at', 'partition'])
+           OR a.atthasdef AND a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic', 'headers', 'partition']))
 ) AS o
 ORDER BY 1;
+
+-- Nullable lists the columns in which the new event_outbox takes no null, and the former one does: an
+-- upgraded table allows rows without a topic.
+-- name: Nullable :many
+SELECT a.attname::text AS name FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = to_regclass('event_outbox')::oid AND NOT a.attisdropped AND NOT a.attnotnull
+  AND a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'created_at', 'topic'])
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+                  WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND pg_get_expr(k.conbin, k.conrelid) = '(' || a.attname || ' IS NOT NULL)')
+ORDER BY a.attnum;
+
+-- TextTypes lists the types of the columns of text: those of an upgraded table may be longer than ours.
+-- name: TextTypes :many
+SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod)::text AS type FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = to_regclass('event_outbox')::oid AND NOT a.attisdropped
+  AND a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'event_key', 'topic'])
+  AND a.atttypid IN ('pg_catalog.varchar'::regtype, 'pg_catalog.text'::regtype);
 
 -- Sequence is the place of the sequence of seq, and the low-water mark: see low_water.sql of
 -- pgstore. A mark that does not belong to this sequence is 0.

@@ -1,0 +1,77 @@
+package storeadmin_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/outboxgen/outboxgen/migrations"
+	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
+	"github.com/outboxgen/outboxgen/runtime/relay/storeadmin"
+)
+
+func moveTo(t *testing.T, conn *pgx.Conn, to migrations.Store) error {
+	t.Helper()
+	_, err := storeadmin.Migrate(t.Context(), conn, to, storeadmin.Config{MaxLock: time.Minute})
+	return err
+}
+
+func refusedBecause(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("it says %v; want %s", err, want)
+	}
+}
+
+// An upgraded table takes rows without a topic and, if its columns are text, long values. The
+// inserts of its writers must not fail after the move, nor those of the relay.
+func TestMigrateAnUpgradedTable(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		ok(t, migrations.Up(t.Context(), owner))
+		exec(t, owner, `ALTER TABLE event_outbox ALTER aggregate_id TYPE text, ALTER event_key TYPE varchar(1000), ALTER topic DROP NOT NULL`)
+		exec(t, owner, someRows)
+		refusedBecause(t, moveTo(t, owner, migrations.StoreLog), "the column topic of event_outbox may be null")
+		exec(t, owner, `ALTER TABLE event_outbox ALTER topic SET NOT NULL`)
+		const long = `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
+			SELECT 'a', repeat('i', 300), 't', 'topic', repeat('k', 900), '{}'`
+		exec(t, owner, long)
+		exec(t, owner, `UPDATE event_outbox SET dead_at = now() WHERE aggregate_id LIKE 'ii%'`)
+		for _, to := range []migrations.Store{migrations.StoreLog, migrations.StoreTable} {
+			ok(t, moveTo(t, owner, to))
+			exec(t, owner, long)
+			want := []string{"text", "character varying(100)", "character varying(255)", "character varying(1000)", "character varying(255)"}
+			got := lines(t, owner, `SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+				WHERE attrelid = 'event_outbox'::regclass AND attname IN ('aggregate_id', 'aggregate_type', 'event_type', 'event_key', 'topic') ORDER BY attnum`)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("types in the %s (-want +got):\n%s", to, diff)
+			}
+			if to == migrations.StoreLog { // what fails is copied, and what waits for long is noted
+				exec(t, owner, `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key) SELECT id, tx, seq, topic, event_key FROM event_outbox WHERE seq = 8`)
+			}
+			exec(t, owner, dropBefore)
+		}
+		if got := lines(t, owner, `SELECT seq::text FROM event_outbox WHERE length(event_key) = 900 ORDER BY seq`); !cmp.Equal(got, []string{"7", "8", "9"}) {
+			t.Errorf("the long rows have the seqs %v", got)
+		}
+	})
+}
+
+// A CHECK does as well as NOT NULL for the topic, and one about columns that a log lacks is not missed.
+func TestMigrateOwnConstraints(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	owner := pg.Connect(t.Context())
+	ok(t, migrations.Up(t.Context(), owner))
+	exec(t, owner, `ALTER TABLE event_outbox ALTER topic DROP NOT NULL, ADD CHECK (topic IS NOT NULL) NOT VALID, ADD CONSTRAINT positive CHECK (retry_count >= 0),
+		ADD CONSTRAINT mine CHECK (aggregate_id <> '')`)
+	exec(t, owner, `CREATE UNIQUE INDEX once ON event_outbox (aggregate_id, event_type) WHERE published_at IS NULL`)
+	exec(t, owner, `ALTER TABLE event_outbox ALTER event_key SET DEFAULT 'k'`)
+	refusedBecause(t, moveTo(t, owner, migrations.StoreLog), "event_outbox has the constraint mine, the default of the column event_key, the unique index once, which")
+	exec(t, owner, `ALTER TABLE event_outbox DROP CONSTRAINT mine, ALTER event_key DROP DEFAULT; DROP INDEX once`)
+	ok(t, moveTo(t, owner, migrations.StoreLog))
+}
