@@ -26,9 +26,17 @@ type Adopted struct {
 // published. Adopt ends the leader's term. Relays refuse to start until it is done. If it
 // returns an error, call it again.
 func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
+	done, err := adopt(ctx, conn, from)
+	if err != nil {
+		err = fmt.Errorf("storeadmin: %w", err)
+	}
+	return done, err
+}
+
+func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 	done := Adopted{From: from}
 	if from < 0 {
-		return done, errors.New("storeadmin: the seq from which events are sent again must not be negative; 1 is everything")
+		return done, errors.New("the seq from which events are sent again must not be negative; 1 is everything")
 	}
 	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 	err := pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
@@ -38,7 +46,7 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		case err != nil:
 			return err
 		case !is.IsLog:
-			return errors.New("storeadmin: event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
+			return errors.New("event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
 		}
 		// Before anything changes. The times are kept for another call until the cursor is written.
 		if err := refuseYoung(ctx, q, from); err != nil {
@@ -56,7 +64,7 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		}
 		for _, step := range steps {
 			if err := step.do(ctx); err != nil {
-				return fmt.Errorf("storeadmin: %s: %w", step.what, err)
+				return fmt.Errorf("%s: %w", step.what, err)
 			}
 		}
 		return nil
@@ -75,23 +83,23 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 			return err
 		}
 		if err := q.ForgetTimes(ctx); err != nil {
-			return fmt.Errorf("storeadmin: remove the times of publication: %w", err)
+			return fmt.Errorf("remove the times of publication: %w", err)
 		}
 		if err := q.ForgetLate(ctx, done.From); err != nil {
-			return fmt.Errorf("storeadmin: forget the rows that waited: %w", err)
+			return fmt.Errorf("forget the rows that waited: %w", err)
 		}
 		if err := q.ForgetCopies(ctx, done.From); err != nil {
-			return fmt.Errorf("storeadmin: forget the copies of rows: %w", err)
+			return fmt.Errorf("forget the copies of rows: %w", err)
 		}
 		decided, err := q.Decided(ctx, done.From)
 		if err != nil {
-			return fmt.Errorf("storeadmin: read what was decided about rows: %w", err)
+			return fmt.Errorf("read what was decided about rows: %w", err)
 		}
 		if err := q.ForgetCursor(ctx); err != nil {
-			return fmt.Errorf("storeadmin: remove the former cursor: %w", err)
+			return fmt.Errorf("remove the former cursor: %w", err)
 		}
 		if err := q.AdoptCursor(ctx, storedb.AdoptCursorParams{N: number + 1, Seq: done.From - 1, Ahead: encoded(decided)}); err != nil {
-			return fmt.Errorf("storeadmin: write the cursor: %w", err)
+			return fmt.Errorf("write the cursor: %w", err)
 		}
 		return nil
 	})
@@ -109,14 +117,14 @@ func refuseYoung(ctx context.Context, q *storedb.Queries, from int64) error {
 		return nil // adoptFrom refuses
 	}
 	if err != nil {
-		return fmt.Errorf("storeadmin: read the cursor: %w", err)
+		return fmt.Errorf("read the cursor: %w", err)
 	}
 	young, err := q.YoungRows(ctx, former.Floor)
 	if err != nil {
-		return fmt.Errorf("storeadmin: look for rows that are younger than the cursor: %w", err)
+		return fmt.Errorf("look for rows that are younger than the cursor: %w", err)
 	}
 	if len(young) > 0 {
-		return fmt.Errorf("storeadmin: the row with seq %d was inserted after the last time of the cursor, which says that all rows up to seq %d are published: "+
+		return fmt.Errorf("the row with seq %d was inserted after the last time of the cursor, which says that all rows up to seq %d are published: "+
 			"the sequence started over, as it does with logical replication; give the seq from which to send again; 1 is everything", young[0], former.Floor)
 	}
 	return nil
@@ -128,17 +136,17 @@ func adoptFrom(ctx context.Context, q *storedb.Queries, done *Adopted) (number i
 	former, err := q.ReadCursor(ctx)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows) && done.From == 0:
-		return 0, errors.New("storeadmin: event_outbox_cursor has no row that says from where to send again: give the seq; 1 is everything")
+		return 0, errors.New("event_outbox_cursor has no row that says from where to send again: give the seq; 1 is everything")
 	case errors.Is(err, pgx.ErrNoRows):
 		return 0, nil
 	case err != nil:
-		return 0, fmt.Errorf("storeadmin: read the cursor: %w", err)
+		return 0, fmt.Errorf("read the cursor: %w", err)
 	case done.From > 0:
 		return former.N, nil
 	}
 	sequence, err := q.Sequence(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
+		return 0, fmt.Errorf("read the sequence of seq: %w", err)
 	}
 	done.From = former.Floor + 1
 	if sequence.Standing < former.Floor { // it started over

@@ -21,6 +21,8 @@ import (
 )
 
 var (
+	//go:embed calm.sql
+	calmSQL string
 	//go:embed lock.sql
 	lockSQL string
 	//go:embed rename.sql
@@ -29,6 +31,8 @@ var (
 	privilegesSQL string
 	//go:embed leave_log.sql
 	leaveLogSQL string
+	//go:embed close.sql
+	closeSQL string
 )
 
 // Config configures [Migrate]. The zero value of a field means its default.
@@ -67,28 +71,35 @@ type Result struct {
 // Reasons why Migrate does nothing.
 var (
 	// ErrSameStore is returned if event_outbox is what it is to become.
-	ErrSameStore = errors.New("storeadmin: event_outbox is of this store already")
+	ErrSameStore = errors.New("event_outbox is of this store already")
 	// ErrBefore is returned if there is an event_outbox_before of an earlier move, or a table
 	// that belongs to it.
-	ErrBefore = errors.New("storeadmin: event_outbox_before is still there from an earlier move, or a table that belongs to it: " +
+	ErrBefore = errors.New("event_outbox_before is still there from an earlier move, or a table that belongs to it: " +
 		"drop what begins with event_outbox_before when its events are not needed any more")
 	// ErrManyRows is returned if more rows are unpublished than Config.MaxRows.
-	ErrManyRows = errors.New("storeadmin: too many rows are not published")
+	ErrManyRows = errors.New("too many rows are not published")
 	// ErrSlow is returned if copying the rows would have taken longer than Config.MaxLock.
-	ErrSlow = errors.New("storeadmin: writers would have to wait for too long")
+	ErrSlow = errors.New("writers would have to wait for too long")
 	// ErrSameID is returned if an event of a log waits for its next attempt, and its id was inserted
 	// again. A table has an id once.
-	ErrSameID = errors.New("storeadmin: rows wait in event_outbox_failed whose ids were inserted again, and a table has an id once")
+	ErrSameID = errors.New("rows wait in event_outbox_failed whose ids were inserted again, and a table has an id once")
 	// ErrForeign is returned if the cursor of the log is that of another database.
-	ErrForeign = errors.New("storeadmin: the cursor of the log is that of another database, so it does not say which events are published")
+	ErrForeign = errors.New("the cursor of the log is that of another database, so it does not say which events are published")
 	// ErrBusy is returned if the lock was not free in time.
-	ErrBusy = errors.New("storeadmin: transactions hold event_outbox")
+	ErrBusy = errors.New("transactions hold event_outbox")
 )
 
 // Migrate moves the outbox of the search_path to a store. It changes nothing if it returns an
 // error other than [ErrUnsearched].
 func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Result, error) {
-	c = c.withDefaults()
+	result, err := migrate(ctx, conn, to, c.withDefaults())
+	if err != nil {
+		err = fmt.Errorf("storeadmin: %w", err)
+	}
+	return result, err
+}
+
+func migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Result, error) {
 	s := search{ctx: ctx, conn: conn}
 	if to == migrations.StoreLog {
 		if err := s.first(c); err != nil {
@@ -110,7 +121,7 @@ func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 		case !busy:
 			return result, err
 		case time.Now().Add(pause).After(limit):
-			return result, fmt.Errorf("%w for longer than %s at a time: end long transactions, or try again: %w", ErrBusy, c.LockTimeout, err)
+			return result, fmt.Errorf("%w, and the locks were not free within %s at a time: %s", ErrBusy, c.LockTimeout, holders(ctx, conn))
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -133,12 +144,18 @@ func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config,
 		if err := m.prepare(); err != nil {
 			return err
 		}
+		if err := m.exec(fmt.Sprintf("SET LOCAL lock_timeout = '%dms'", calmTimeout.Milliseconds())); err != nil {
+			return err
+		}
+		if err := m.exec(calmSQL); err != nil {
+			return fmt.Errorf("keep autovacuum away: %w", err)
+		}
 		if err := m.limit(c.LockTimeout); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, lockSQL); err != nil {
 			busy = sqlstate.Code(err) == queryCanceled && ctx.Err() == nil
-			return fmt.Errorf("storeadmin: lock event_outbox: %w", err)
+			return fmt.Errorf("lock event_outbox: %w", err)
 		}
 		locked := time.Now()
 		m.end = locked.Add(c.MaxLock)
@@ -153,6 +170,30 @@ func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config,
 		return nil
 	})
 	return result, mark, busy || sqlstate.Code(err) == lockNotAvailable || sqlstate.Code(err) == sqlstate.Deadlock, err
+}
+
+// calmTimeout is how long an attempt waits for each autovacuum to end. Nobody waits behind it.
+const calmTimeout = 5 * time.Second
+
+// holders says who holds locks on the tables.
+func holders(ctx context.Context, conn *pgx.Conn) string {
+	found, err := storedb.New(conn).Holders(ctx)
+	if err != nil || len(found) == 0 {
+		return "nobody holds them now; try again, or raise the limit of the wait"
+	}
+	var texts []string
+	for _, h := range found {
+		text := fmt.Sprintf("session %d (%s)", h.Pid, h.Detail)
+		if h.Pid == 0 {
+			text = "a prepared transaction (see pg_prepared_xacts)"
+		}
+		text += " holds " + h.Locks
+		if h.Seconds >= 0 {
+			text += fmt.Sprintf(", since %s", time.Duration(h.Seconds)*time.Second)
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "; ") + ". Wait for it, or, if it is not needed, SELECT pg_terminate_backend(…); then try again"
 }
 
 // SQLSTATEs after statement_timeout and lock_timeout.
@@ -181,20 +222,20 @@ type move struct {
 func begin(ctx context.Context, tx pgx.Tx, q *storedb.Queries, lockTimeout time.Duration) (storedb.DescribeOutboxRow, error) {
 	_, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '%dms'; SET LOCAL row_security = off`, lockTimeout.Milliseconds()))
 	if err != nil {
-		return storedb.DescribeOutboxRow{}, fmt.Errorf("storeadmin: begin: %w", err)
+		return storedb.DescribeOutboxRow{}, fmt.Errorf("begin: %w", err)
 	}
 	is, err := q.DescribeOutbox(ctx)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return is, errors.New("storeadmin: there is no event_outbox in the search_path: set the schema of the outbox, or create it (outboxgen migration)")
+		return is, errors.New("there is no event_outbox in the search_path: set the schema of the outbox, or create it (outboxgen migration)")
 	case err != nil:
-		return is, fmt.Errorf("storeadmin: look at event_outbox: %w", err)
+		return is, fmt.Errorf("look at event_outbox: %w", err)
 	case is.IsLog && !is.HasCursor:
-		return is, errors.New("storeadmin: event_outbox is partitioned and not a log of outboxgen: event_outbox_cursor is missing")
+		return is, errors.New("event_outbox is partitioned and not a log of outboxgen: event_outbox_cursor is missing")
 	}
 	if is.OwnedByAnother {
 		if _, err := tx.Exec(ctx, "SET LOCAL ROLE "+pgx.Identifier{is.Owner}.Sanitize()); err != nil {
-			return is, fmt.Errorf("storeadmin: event_outbox belongs to role %s, which this role cannot act as: connect as the owner: %w", is.Owner, err)
+			return is, fmt.Errorf("event_outbox belongs to role %s, which this role cannot act as: connect as the owner: %w", is.Owner, err)
 		}
 	}
 	return is, nil
@@ -211,7 +252,7 @@ func (m *move) prepare() error {
 	case is.Before != "":
 		return fmt.Errorf("%w: there is %s", ErrBefore, is.Before)
 	case !is.Marked:
-		return errors.New("storeadmin: event_outbox_lease has no low_water: apply what `outboxgen migration --indexes` prints, or --upgrade for an older outbox")
+		return errors.New("event_outbox_lease has no low_water: apply what `outboxgen migration --indexes` prints, or --upgrade for an older outbox")
 	}
 	if err := m.obstacles(); err != nil {
 		return err
@@ -226,11 +267,11 @@ func (m *move) prepare() error {
 func (m *move) obstacles() error {
 	obstacles, err := m.q.Obstacles(m.ctx)
 	if err != nil {
-		return fmt.Errorf("storeadmin: look at what belongs to event_outbox: %w", err)
+		return fmt.Errorf("look at what belongs to event_outbox: %w", err)
 	}
 	nullable, err := m.q.Nullable(m.ctx)
 	if err != nil {
-		return fmt.Errorf("storeadmin: look at the columns of event_outbox: %w", err)
+		return fmt.Errorf("look at the columns of event_outbox: %w", err)
 	}
 	var texts []string
 	if len(obstacles) > 0 {
@@ -242,7 +283,7 @@ func (m *move) obstacles() error {
 			"when no writer leaves it out any more, fill it where it is null, and ALTER TABLE event_outbox ALTER COLUMN %[1]s SET NOT NULL", column))
 	}
 	if len(texts) > 0 {
-		return fmt.Errorf("storeadmin: %s", strings.Join(texts, "; "))
+		return fmt.Errorf("%s", strings.Join(texts, "; "))
 	}
 	return nil
 }
@@ -294,10 +335,10 @@ func (m *move) passed() (storedb.CopyUnpassedParams, error) {
 	case errors.Is(err, pgx.ErrNoRows):
 		return p, nil
 	case err != nil:
-		return p, fmt.Errorf("storeadmin: give events other numbers, because the sequence of seq was set back: %w", err)
+		return p, fmt.Errorf("give events other numbers, because the sequence of seq was set back: %w", err)
 	}
 	if p, renumber, err = m.cursor(); err == nil && renumber >= 0 {
-		err = fmt.Errorf("storeadmin: the sequence of seq was set back, and events could not get other numbers: %s", outcome)
+		err = fmt.Errorf("the sequence of seq was set back, and events could not get other numbers: %s", outcome)
 	}
 	return p, err
 }
@@ -309,11 +350,11 @@ func (m *move) cursor() (p storedb.CopyUnpassedParams, renumber int64, err error
 		return p, -1, fmt.Errorf("%w: event_outbox_cursor has no row: %s", ErrForeign, adoptFirst)
 	}
 	if err != nil {
-		return p, -1, fmt.Errorf("storeadmin: read the cursor: %w", err)
+		return p, -1, fmt.Errorf("read the cursor: %w", err)
 	}
 	here, err := m.q.Place(m.ctx)
 	if err != nil {
-		return p, -1, fmt.Errorf("storeadmin: look at the database: %w", err)
+		return p, -1, fmt.Errorf("look at the database: %w", err)
 	}
 	belongs := c.System != 0
 	if belongs && (c.System != here.System || c.Database != here.Database) || here.NextTx < c.BaseTx {
@@ -321,7 +362,7 @@ func (m *move) cursor() (p storedb.CopyUnpassedParams, renumber int64, err error
 	}
 	ahead, err := logcursor.Decode(c.Ahead)
 	if err != nil {
-		return p, -1, fmt.Errorf("storeadmin: event_outbox_cursor.ahead: %w", err)
+		return p, -1, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
 	}
 	last := max(c.Seq, c.Floor)
 	if len(ahead) > 0 {
@@ -334,7 +375,7 @@ func (m *move) cursor() (p storedb.CopyUnpassedParams, renumber int64, err error
 	}
 	again, err := m.q.HasNumberAgain(m.ctx, storedb.HasNumberAgainParams{Base: c.Base, Floor: c.Floor, Shown: c.Shown, Seq: c.Seq})
 	if err != nil {
-		return p, -1, fmt.Errorf("storeadmin: look for numbers that were used twice: %w", err)
+		return p, -1, fmt.Errorf("look for numbers that were used twice: %w", err)
 	}
 	if again {
 		return p, c.N, nil
@@ -359,14 +400,14 @@ func (m *move) run() error {
 	}
 	sequence, err := m.q.Sequence(m.ctx)
 	if err != nil {
-		return fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
+		return fmt.Errorf("read the sequence of seq: %w", err)
 	}
 	// Again: it may have changed before the locks.
 	if err := m.obstacles(); err != nil {
 		return err
 	}
 	if m.types, err = m.q.TextTypes(m.ctx); err != nil {
-		return fmt.Errorf("storeadmin: look at the columns of event_outbox: %w", err)
+		return fmt.Errorf("look at the columns of event_outbox: %w", err)
 	}
 	steps := []struct {
 		what string
@@ -386,13 +427,14 @@ func (m *move) run() error {
 			}
 			return m.intoTable(passed)
 		}},
+		{"close event_outbox_before", func() error { return m.exec(closeSQL) }},
 	}
 	for _, step := range steps {
 		if err := m.hurry(); err != nil {
 			return err
 		}
 		if err := step.do(); err != nil {
-			return fmt.Errorf("storeadmin: %s: %w", step.what, err)
+			return fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
 	return nil

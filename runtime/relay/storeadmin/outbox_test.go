@@ -1,6 +1,8 @@
 package storeadmin_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -74,4 +76,94 @@ func TestMigrateOwnConstraints(t *testing.T) {
 	refusedBecause(t, moveTo(t, owner, migrations.StoreLog), "event_outbox has the constraint mine, the default of the column event_key, the unique index once, which")
 	exec(t, owner, `ALTER TABLE event_outbox DROP CONSTRAINT mine, ALTER event_key DROP DEFAULT; DROP INDEX once`)
 	ok(t, moveTo(t, owner, migrations.StoreLog))
+}
+
+// A function that is not text, and a rule, stay with the former table.
+func TestMigrateSeesFunctionsAndRules(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	owner := pg.Connect(t.Context())
+	ok(t, migrations.Up(t.Context(), owner))
+	exec(t, owner, `CREATE FUNCTION put() RETURNS void LANGUAGE sql BEGIN ATOMIC
+		INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES ('1', 'a', 't', 'topic', '{}'); END`)
+	exec(t, owner, `CREATE FUNCTION shown(event_outbox) RETURNS text LANGUAGE sql AS 'SELECT $1.topic'`)
+	exec(t, owner, `CREATE TABLE orders (id text)`)
+	exec(t, owner, `CREATE RULE told AS ON INSERT TO orders DO ALSO
+		INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_data) VALUES (NEW.id, 'a', 't', 'topic', '{}')`)
+	exec(t, owner, `CREATE MATERIALIZED VIEW kept AS SELECT id FROM event_outbox`)
+	refusedBecause(t, moveTo(t, owner, migrations.StoreLog),
+		"storeadmin: event_outbox has the function put, the function shown, the materialized view kept, the rule told of orders, which")
+	exec(t, owner, `DROP FUNCTION put(); DROP FUNCTION shown(event_outbox); DROP TABLE orders; DROP MATERIALIZED VIEW kept`)
+	ok(t, moveTo(t, owner, migrations.StoreLog))
+}
+
+// What still inserts into the former outbox fails, so that no event is lost there.
+func TestMigrateClosesTheFormerOutbox(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		ok(t, migrations.Up(t.Context(), owner))
+		exec(t, owner, someRows)
+		for _, to := range []migrations.Store{migrations.StoreLog, migrations.StoreTable} {
+			ok(t, moveTo(t, owner, to))
+			_, err := owner.Exec(t.Context(), strings.Replace(someRows, "event_outbox", "event_outbox_before", 1))
+			refusedBecause(t, err, "event_outbox_before_closed")
+			exec(t, owner, dropBefore)
+		}
+	})
+}
+
+// Autovacuum holds a lock that ends only after deadlock_timeout. Migrate waits for it longer than
+// writers may wait, and they do not wait meanwhile.
+func TestMigrateWaitsForAutovacuum(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner, vacuum := pg.Connect(t.Context()), pg.Connect(t.Context())
+		ok(t, migrations.Up(t.Context(), owner))
+		for _, c := range []struct {
+			to    migrations.Store
+			table string
+		}{{migrations.StoreLog, "event_outbox"}, {migrations.StoreTable, "event_outbox_other"}} {
+			exec(t, vacuum, `BEGIN`)
+			exec(t, vacuum, `LOCK TABLE `+c.table+` IN SHARE UPDATE EXCLUSIVE MODE`) // as VACUUM does
+			mover := pg.Connect(t.Context())
+			done := make(chan error, 1)
+			go func() {
+				_, err := storeadmin.Migrate(t.Context(), mover, c.to, storeadmin.Config{LockTimeout: 100 * time.Millisecond, Patience: time.Millisecond, MaxLock: time.Minute})
+				done <- err
+			}()
+			until(t, "the move waits for longer than writers may wait", func() bool {
+				select {
+				case err := <-done:
+					t.Fatalf("it does not wait: %v", err)
+				default:
+				}
+				return lines(t, owner, fmt.Sprintf(`SELECT (count(*) > 0)::text FROM pg_locks
+					WHERE pid = %d AND NOT granted AND clock_timestamp() - waitstart > interval '400 ms'`, mover.PgConn().PID()))[0] == "true"
+			})
+			exec(t, owner, `SET lock_timeout = '10ms'`)
+			exec(t, owner, someRows)
+			exec(t, vacuum, `COMMIT`)
+			ok(t, <-done)
+			exec(t, owner, dropBefore)
+		}
+	})
+}
+
+// If Migrate gives up, it says who holds a lock.
+func TestMigrateSaysWhoHoldsTheLock(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner, writer := pg.Connect(t.Context()), pg.Connect(t.Context())
+		settled(t, pg, owner)
+		exec(t, writer, `SET application_name = 'shop'`)
+		exec(t, writer, `BEGIN`)
+		exec(t, writer, someRows)
+		_, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreTable, storeadmin.Config{LockTimeout: 10 * time.Millisecond, Patience: time.Millisecond})
+		if !errors.Is(err, storeadmin.ErrBusy) || strings.Count(err.Error(), "storeadmin:") != 1 {
+			t.Errorf("it says %v", err)
+		}
+		refusedBecause(t, err, fmt.Sprintf("session %d (", writer.PgConn().PID()))
+		refusedBecause(t, err, "shop, idle in transaction) holds RowExclusiveLock on event_outbox, RowExclusiveLock on event_outbox_d")
+	})
 }

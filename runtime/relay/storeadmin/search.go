@@ -15,7 +15,7 @@ import (
 // ErrUnsearched is returned if the outbox was moved to a log, and the search of its former rows
 // failed afterwards. Rows that somebody unpublished by hand while the outbox moved may not be in the
 // log. Call Migrate again: it continues the search.
-var ErrUnsearched = errors.New("storeadmin: the outbox was moved, but event_outbox_before was not searched for rows that were unpublished during the move: run the command again")
+var ErrUnsearched = errors.New("the outbox was moved, but event_outbox_before was not searched for rows that were unpublished during the move: run the command again")
 
 // searchRows limits the rows that one statement looks at.
 const searchRows = 20_000
@@ -48,7 +48,7 @@ func (s *search) first(c Config) error {
 		}
 		sequence, err := m.q.Sequence(s.ctx)
 		if err != nil {
-			return fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
+			return fmt.Errorf("read the sequence of seq: %w", err)
 		}
 		mark = sequence.LowWater
 		return nil
@@ -60,7 +60,7 @@ func (s *search) first(c Config) error {
 	return s.pages(mark, func(q *storedb.Queries, after int64) (looked, last int64, err error) {
 		page, err := q.SearchBelow(s.ctx, storedb.SearchBelowParams{After: after, LowWater: mark, WindowRows: searchRows})
 		if err != nil {
-			return 0, 0, fmt.Errorf("storeadmin: look for rows that were unpublished by hand: %w", err)
+			return 0, 0, fmt.Errorf("look for rows that were unpublished by hand: %w", err)
 		}
 		if s.found = append(s.found, page.Found...); len(s.found) > c.MaxRows {
 			return 0, 0, tooMany(c)

@@ -392,3 +392,25 @@ SELECT @n::bigint, '3:3:'::pg_snapshot, pg_current_snapshot(), @seq::bigint, @ah
        (SELECT c.system_identifier FROM pg_control_system() AS c)::bigint,
        (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())::bigint,
        pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint;
+
+-- Holders lists the sessions and prepared transactions that hold locks on the tables that Migrate
+-- locks, the oldest first. The pid of a prepared transaction is 0. Without pg_read_all_stats little
+-- is known of other roles: the time is -1.
+-- name: Holders :many
+SELECT coalesce(l.pid, 0)::integer AS pid,
+       concat_ws(', ', a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backend_type, 'client backend')), a.state)::text AS detail,
+       string_agg(DISTINCT l.mode || ' on ' || c.relname, ', ')::text AS locks,
+       coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1)::bigint AS seconds
+FROM pg_catalog.pg_locks AS l
+JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+  AND l.relation IN (
+      SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox', 'event_outbox_lease', 'event_outbox_audit', 'event_outbox_cursor', 'event_outbox_late',
+                                                        'event_outbox_failed', 'event_outbox_tick', 'event_outbox_deleted']) AS n (name)
+      UNION ALL
+      SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox')::oid)
+  AND l.pid IS DISTINCT FROM pg_backend_pid()
+GROUP BY l.pid, l.virtualtransaction, a.usename, a.application_name, a.backend_type, a.state, a.xact_start
+ORDER BY a.xact_start NULLS LAST, l.pid
+LIMIT 5;

@@ -448,6 +448,61 @@ func (q *Queries) HasNumberAgain(ctx context.Context, arg HasNumberAgainParams) 
 	return again, err
 }
 
+const holders = `-- name: Holders :many
+SELECT coalesce(l.pid, 0)::integer AS pid,
+       concat_ws(', ', a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backend_type, 'client backend')), a.state)::text AS detail,
+       string_agg(DISTINCT l.mode || ' on ' || c.relname, ', ')::text AS locks,
+       coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1)::bigint AS seconds
+FROM pg_catalog.pg_locks AS l
+JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+  AND l.relation IN (
+      SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox', 'event_outbox_lease', 'event_outbox_audit', 'event_outbox_cursor', 'event_outbox_late',
+                                                        'event_outbox_failed', 'event_outbox_tick', 'event_outbox_deleted']) AS n (name)
+      UNION ALL
+      SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox')::oid)
+  AND l.pid IS DISTINCT FROM pg_backend_pid()
+GROUP BY l.pid, l.virtualtransaction, a.usename, a.application_name, a.backend_type, a.state, a.xact_start
+ORDER BY a.xact_start NULLS LAST, l.pid
+LIMIT 5
+`
+
+type HoldersRow struct {
+	Pid     int32
+	Detail  string
+	Locks   string
+	Seconds int64
+}
+
+// Holders lists the sessions and prepared transactions that hold locks on the tables that Migrate
+// locks, the oldest first. The pid of a prepared transaction is 0. Without pg_read_all_stats little
+// is known of other roles: the time is -1.
+func (q *Queries) Holders(ctx context.Context) ([]HoldersRow, error) {
+	rows, err := q.db.Query(ctx, holders)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HoldersRow
+	for rows.Next() {
+		var i HoldersRow
+		if err := rows.Scan(
+			&i.Pid,
+			&i.Detail,
+			&i.Locks,
+			&i.Seconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const leftOut = `-- name: LeftOut :one
 SELECT count(*) FILTER (WHERE f.dead_at IS NULL) AS waiting, count(*) FILTER (WHERE f.dead_at IS NOT NULL) AS dead
 FROM event_outbox_failed AS f
