@@ -49,7 +49,7 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 			return errors.New("event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
 		}
 		// Before anything changes. The times are kept for another call until the cursor is written.
-		if err := refuseYoung(ctx, q, from); err != nil {
+		if _, _, err := adoptFrom(ctx, q, from); err != nil {
 			return err
 		}
 		steps := []struct {
@@ -78,10 +78,16 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		if _, err := begin(ctx, tx, q, adoptLockTimeout); err != nil {
 			return err
 		}
-		number, err := adoptFrom(ctx, q, &done)
+		// Rows that are inserted from now on are sent: adoptFrom may not see them.
+		shown, err := q.Snapshot(ctx)
+		if err != nil {
+			return fmt.Errorf("read the snapshot: %w", err)
+		}
+		number, first, err := adoptFrom(ctx, q, from)
 		if err != nil {
 			return err
 		}
+		done.From = first
 		if err := q.ForgetTimes(ctx); err != nil {
 			return fmt.Errorf("remove the times of publication: %w", err)
 		}
@@ -98,7 +104,7 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		if err := q.ForgetCursor(ctx); err != nil {
 			return fmt.Errorf("remove the former cursor: %w", err)
 		}
-		if err := q.AdoptCursor(ctx, storedb.AdoptCursorParams{N: number + 1, Seq: done.From - 1, Ahead: encoded(decided)}); err != nil {
+		if err := q.AdoptCursor(ctx, storedb.AdoptCursorParams{N: number + 1, Shown: shown, Seq: done.From - 1, Ahead: encoded(decided)}); err != nil {
 			return fmt.Errorf("write the cursor: %w", err)
 		}
 		return nil
@@ -106,53 +112,42 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 	return done, err
 }
 
-// refuseYoung returns an error if the former cursor seems to have passed rows that were inserted
-// after it was written, and no seq is given.
-func refuseYoung(ctx context.Context, q *storedb.Queries, from int64) error {
-	if from > 0 {
-		return nil
-	}
-	former, err := q.ReadCursor(ctx)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil // adoptFrom refuses
-	}
-	if err != nil {
-		return fmt.Errorf("read the cursor: %w", err)
-	}
-	young, err := q.YoungRows(ctx, former.Floor)
-	if err != nil {
-		return fmt.Errorf("look for rows that are younger than the cursor: %w", err)
-	}
-	if len(young) > 0 {
-		return fmt.Errorf("the row with seq %d was inserted after the last time of the cursor, which says that all rows up to seq %d are published: "+
-			"the sequence started over, as it does with logical replication; give the seq from which to send again; 1 is everything", young[0], former.Floor)
-	}
-	return nil
-}
-
 // adoptFrom finds out from which seq on events are sent again, and returns the number of the
-// former cursor.
-func adoptFrom(ctx context.Context, q *storedb.Queries, done *Adopted) (number int64, err error) {
+// former cursor. It returns an error if rows would count as published that cannot be.
+func adoptFrom(ctx context.Context, q *storedb.Queries, from int64) (number, first int64, err error) {
 	former, err := q.ReadCursor(ctx)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows) && done.From == 0:
-		return 0, errors.New("event_outbox_cursor has no row that says from where to send again: give the seq; 1 is everything")
+	case errors.Is(err, pgx.ErrNoRows) && from == 0:
+		return 0, 0, errors.New("event_outbox_cursor has no row that says from where to send again: give the seq; 1 is everything")
 	case errors.Is(err, pgx.ErrNoRows):
-		return 0, nil
+		return 0, from, nil
 	case err != nil:
-		return 0, fmt.Errorf("read the cursor: %w", err)
-	case done.From > 0:
-		return former.N, nil
+		return 0, 0, fmt.Errorf("read the cursor: %w", err)
+	}
+	young, err := q.YoungRows(ctx, storedb.YoungRowsParams{Floor: former.Floor, FromSeq: from})
+	switch {
+	case err != nil:
+		return 0, 0, fmt.Errorf("look for rows that are younger than the cursor: %w", err)
+	case len(young) > 0 && (from == 0 || from > young[0]):
+		return 0, 0, fmt.Errorf("the row with seq %[1]d was inserted after the last time of the cursor, so it cannot count as published: "+
+			"the sequence started over, as it does with logical replication; give at most %[1]d as the seq from which to send again (--from-seq); 1 is everything; "+
+			"if that row was published, its created_at is wrong: correct that first", young[0])
+	case from > 0:
+		return former.N, from, nil
 	}
 	sequence, err := q.Sequence(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("read the sequence of seq: %w", err)
+		return 0, 0, fmt.Errorf("read the sequence of seq: %w", err)
 	}
-	done.From = former.Floor + 1
-	if sequence.Standing < former.Floor { // it started over
-		done.From = 1
+	if sequence.Standing >= former.Floor {
+		return former.N, former.Floor + 1, nil
 	}
-	return former.N, nil
+	old, err := q.CountUpTo(ctx, former.Floor)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count the events: %w", err)
+	}
+	return 0, 0, fmt.Errorf("the sequence of seq started over, as it does with logical replication: it stands at %d, and the cursor says that all events up to seq %d are published; "+
+		"the log has %d of them: with --from-seq 1 all are sent again, with --from-seq %d none", sequence.Standing, former.Floor, old, former.Floor+1)
 }
 
 // adoptLockTimeout is how long a statement waits for rows that a relay has locked.

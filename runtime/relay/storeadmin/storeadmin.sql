@@ -377,18 +377,24 @@ ORDER BY 1;
 
 -- YoungRows lists the first row up to a seq that was inserted after the last tick: the cursor
 -- cannot have passed it. Logical replication does not copy sequences, so rows that are inserted
--- in another cluster may have such numbers.
+-- in another cluster may have such numbers. Without ticks, nothing is known of rows above floor.
 -- name: YoungRows :many
 SELECT o.seq FROM event_outbox AS o
-WHERE o.seq <= @floor::bigint
-  AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
+WHERE o.seq <= @floor::bigint AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
+   OR o.seq < @from_seq::bigint AND o.created_at > (SELECT k.published_at FROM event_outbox_tick AS k ORDER BY k.n DESC LIMIT 1)
 ORDER BY o.seq
 LIMIT 1;
 
--- AdoptCursor makes the rows settled that this statement's snapshot shows, up to a seq.
+-- name: Snapshot :one
+SELECT pg_current_snapshot()::text AS snapshot;
+
+-- name: CountUpTo :one
+SELECT count(*) FROM event_outbox AS o WHERE o.seq <= @seq::bigint;
+
+-- AdoptCursor makes the rows settled that a snapshot shows, up to a seq.
 -- name: AdoptCursor :exec
 INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead, system, database, sequence_file)
-SELECT @n::bigint, '3:3:'::pg_snapshot, pg_current_snapshot(), @seq::bigint, @ahead::bytea,
+SELECT @n::bigint, '3:3:'::pg_snapshot, @shown::pg_snapshot, @seq::bigint, @ahead::bytea,
        (SELECT c.system_identifier FROM pg_control_system() AS c)::bigint,
        (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())::bigint,
        pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint;

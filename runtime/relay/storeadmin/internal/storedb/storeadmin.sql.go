@@ -13,7 +13,7 @@ import (
 
 const adoptCursor = `-- name: AdoptCursor :exec
 INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead, system, database, sequence_file)
-SELECT $1::bigint, '3:3:'::pg_snapshot, pg_current_snapshot(), $2::bigint, $3::bytea,
+SELECT $1::bigint, '3:3:'::pg_snapshot, $2::pg_snapshot, $3::bigint, $4::bytea,
        (SELECT c.system_identifier FROM pg_control_system() AS c)::bigint,
        (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())::bigint,
        pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint
@@ -21,13 +21,19 @@ SELECT $1::bigint, '3:3:'::pg_snapshot, pg_current_snapshot(), $2::bigint, $3::b
 
 type AdoptCursorParams struct {
 	N     int64
+	Shown string
 	Seq   int64
 	Ahead []byte
 }
 
-// AdoptCursor makes the rows settled that this statement's snapshot shows, up to a seq.
+// AdoptCursor makes the rows settled that a snapshot shows, up to a seq.
 func (q *Queries) AdoptCursor(ctx context.Context, arg AdoptCursorParams) error {
-	_, err := q.db.Exec(ctx, adoptCursor, arg.N, arg.Seq, arg.Ahead)
+	_, err := q.db.Exec(ctx, adoptCursor,
+		arg.N,
+		arg.Shown,
+		arg.Seq,
+		arg.Ahead,
+	)
 	return err
 }
 
@@ -244,6 +250,17 @@ func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const countUpTo = `-- name: CountUpTo :one
+SELECT count(*) FROM event_outbox AS o WHERE o.seq <= $1::bigint
+`
+
+func (q *Queries) CountUpTo(ctx context.Context, seq int64) (int64, error) {
+	row := q.db.QueryRow(ctx, countUpTo, seq)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const decided = `-- name: Decided :many
@@ -897,6 +914,17 @@ func (q *Queries) SetFirstCursor(ctx context.Context, arg SetFirstCursorParams) 
 	return result.RowsAffected(), nil
 }
 
+const snapshot = `-- name: Snapshot :one
+SELECT pg_current_snapshot()::text AS snapshot
+`
+
+func (q *Queries) Snapshot(ctx context.Context) (string, error) {
+	row := q.db.QueryRow(ctx, snapshot)
+	var snapshot string
+	err := row.Scan(&snapshot)
+	return snapshot, err
+}
+
 const spoilCursor = `-- name: SpoilCursor :exec
 UPDATE event_outbox_cursor SET system = 1, database = 1
 `
@@ -943,17 +971,22 @@ func (q *Queries) TextTypes(ctx context.Context) ([]TextTypesRow, error) {
 
 const youngRows = `-- name: YoungRows :many
 SELECT o.seq FROM event_outbox AS o
-WHERE o.seq <= $1::bigint
-  AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
+WHERE o.seq <= $1::bigint AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
+   OR o.seq < $2::bigint AND o.created_at > (SELECT k.published_at FROM event_outbox_tick AS k ORDER BY k.n DESC LIMIT 1)
 ORDER BY o.seq
 LIMIT 1
 `
 
+type YoungRowsParams struct {
+	Floor   int64
+	FromSeq int64
+}
+
 // YoungRows lists the first row up to a seq that was inserted after the last tick: the cursor
 // cannot have passed it. Logical replication does not copy sequences, so rows that are inserted
-// in another cluster may have such numbers.
-func (q *Queries) YoungRows(ctx context.Context, floor int64) ([]int64, error) {
-	rows, err := q.db.Query(ctx, youngRows, floor)
+// in another cluster may have such numbers. Without ticks, nothing is known of rows above floor.
+func (q *Queries) YoungRows(ctx context.Context, arg YoungRowsParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, youngRows, arg.Floor, arg.FromSeq)
 	if err != nil {
 		return nil, err
 	}
