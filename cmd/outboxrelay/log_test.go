@@ -52,7 +52,10 @@ func TestStoreOfAnOutbox(t *testing.T) {
 		if got := call(env, "doctor", "--store", step.store, "--json"); strings.Contains(got.Stdout, `"level":"problem"`) {
 			t.Errorf("the doctor says of a %s:\n%s", step.store, got.Stdout)
 		}
-		if got := call(env, "store", "migrate", "--to", step.other); got.Code != exitcode.Misuse || !strings.Contains(got.Stderr, "add --yes to do it") {
+		got := call(env, "store", "migrate", "--to", step.other)
+		if got.Code != exitcode.Misuse || !strings.Contains(got.Stderr, "add --yes to do it: outboxrelay store migrate --to="+step.other+" --yes") ||
+			!strings.Contains(got.Stdout, "event_outbox would become a "+step.other+": 0 rows would be copied, and writers would wait about 200ms, and 10s at most") ||
+			strings.Contains(got.Stderr, "a log lacks the columns") != (step.other == "log") {
 			t.Errorf("without --yes: %+v", got)
 		}
 		if got := call(env, "store", "migrate", "--to", step.other, "--yes"); got.Code != exitcode.OK || !strings.Contains(got.Stdout, "event_outbox is a "+step.other+" now") {

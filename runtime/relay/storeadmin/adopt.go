@@ -35,18 +35,11 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 
 func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 	done := Adopted{From: from}
-	if from < 0 {
-		return done, errors.New("the seq from which events are sent again must not be negative; 1 is everything")
-	}
 	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 	err := pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
 		q := storedb.New(tx)
-		is, err := begin(ctx, tx, q, adoptLockTimeout)
-		switch {
-		case err != nil:
+		if err := beginAdopt(ctx, tx, q, from); err != nil {
 			return err
-		case !is.IsLog:
-			return errors.New("event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
 		}
 		// Before anything changes. The times are kept for another call until the cursor is written.
 		if _, _, err := adoptFrom(ctx, q, from); err != nil {
@@ -110,6 +103,18 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		return nil
 	})
 	return done, err
+}
+
+// beginAdopt begins a transaction, and refuses what has no cursor.
+func beginAdopt(ctx context.Context, tx pgx.Tx, q *storedb.Queries, from int64) error {
+	if from < 0 {
+		return errors.New("the seq from which events are sent again must not be negative; 1 is everything")
+	}
+	is, err := begin(ctx, tx, q, adoptLockTimeout)
+	if err == nil && !is.IsLog {
+		err = errors.New("event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
+	}
+	return err
 }
 
 // adoptFrom finds out from which seq on events are sent again, and returns the number of the

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.MaxRows = cmp.Or(c.MaxRows, 20_000)
+	c.MaxRows = min(cmp.Or(c.MaxRows, 20_000), math.MaxInt32-1) // a statement copies one more, to show that there are more
 	c.LockTimeout = cmp.Or(c.LockTimeout, 250*time.Millisecond)
 	c.MaxLock = cmp.Or(c.MaxLock, 10*time.Second)
 	c.Patience = cmp.Or(c.Patience, time.Minute)
@@ -71,7 +72,7 @@ type Result struct {
 // Reasons why Migrate does nothing.
 var (
 	// ErrSameStore is returned if event_outbox is what it is to become.
-	ErrSameStore = errors.New("event_outbox is of this store already")
+	ErrSameStore = errors.New("event_outbox is of this store already, perhaps since an earlier call whose answer was lost")
 	// ErrBefore is returned if there is an event_outbox_before of an earlier move, or a table
 	// that belongs to it.
 	ErrBefore = errors.New("event_outbox_before is still there from an earlier move, or a table that belongs to it: " +
@@ -89,8 +90,9 @@ var (
 	ErrBusy = errors.New("transactions hold event_outbox")
 )
 
-// Migrate moves the outbox of the search_path to a store. It changes nothing if it returns an
-// error other than [ErrUnsearched].
+// Migrate moves the outbox of the search_path to a store. It has changed nothing if it returns an
+// error, except for [ErrUnsearched], and if the answer to its COMMIT was lost. Then another call
+// returns [ErrSameStore].
 func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Result, error) {
 	result, err := migrate(ctx, conn, to, c.withDefaults())
 	if err != nil {

@@ -420,3 +420,59 @@ WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT d.oid FROM 
 GROUP BY l.pid, l.virtualtransaction, a.usename, a.application_name, a.backend_type, a.state, a.xact_start
 ORDER BY a.xact_start NULLS LAST, l.pid
 LIMIT 5;
+
+-- Lost lists what of event_outbox the new one does without, and no insert fails for it. The roles with
+-- the given names get what they need.
+-- name: Lost :many
+SELECT o.what::text AS what FROM (
+    SELECT 'the index ' || c.relname AS what FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = to_regclass('event_outbox')::oid AND NOT i.indisunique
+      AND c.relname <> ALL(ARRAY['ix_event_outbox_seq', 'ix_event_outbox_aggregate', 'ix_event_outbox_tx', 'ix_event_outbox_waiting', 'ix_event_outbox_retried', 'ix_event_outbox_dead'])
+    UNION ALL
+    SELECT 'the storage parameter ' || p.parameter FROM pg_catalog.pg_class AS c CROSS JOIN LATERAL unnest(c.reloptions) AS p (parameter)
+    WHERE c.oid = to_regclass('event_outbox')::oid
+      AND p.parameter <> ALL(ARRAY['autovacuum_vacuum_scale_factor=0.01', 'autovacuum_vacuum_threshold=1000', 'fillfactor=50'])
+    UNION ALL
+    SELECT 'the tablespace ' || s.spcname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_tablespace AS s ON s.oid = c.reltablespace
+    WHERE c.oid = to_regclass('event_outbox')::oid
+    UNION ALL
+    SELECT 'the privileges ' || string_agg(DISTINCT g.privilege_type, ', ') || ' of ' || CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee)::text END
+    FROM (
+        SELECT a.grantee, a.privilege_type, c.relowner FROM pg_catalog.pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a WHERE c.oid = to_regclass('event_outbox')::oid
+        UNION ALL
+        SELECT a.grantee, a.privilege_type, c.relowner
+        FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_attribute AS t ON t.attrelid = c.oid CROSS JOIN LATERAL aclexplode(t.attacl) AS a
+        WHERE c.oid = to_regclass('event_outbox')::oid AND NOT t.attisdropped
+    ) AS g
+    WHERE g.grantee <> g.relowner AND g.privilege_type NOT IN ('SELECT', 'INSERT') AND pg_get_userbyid(g.grantee)::text <> ALL(@roles::text[])
+    GROUP BY g.grantee
+) AS o
+ORDER BY 1;
+
+-- CountOfTable counts the rows of a table that CopyRows would copy, and CountOfLog those of a log.
+-- name: CountOfTable :one
+SELECT count(*) FROM (
+    SELECT u.id FROM (
+        SELECT a.id FROM event_outbox AS a WHERE a.seq > @low_water::bigint AND a.published_at IS NULL
+        UNION
+        SELECT w.id FROM event_outbox AS w WHERE w.next_attempt_at IS NOT NULL AND w.published_at IS NULL
+        UNION
+        SELECT d.id FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+    ) AS u
+    LIMIT @max_rows
+) AS n;
+
+-- name: CountOfLog :one
+SELECT count(*) FROM (
+    SELECT u.id FROM (
+        SELECT o.id FROM event_outbox AS o
+        WHERE o.seq > @floor::bigint AND o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
+          AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
+          AND o.seq NOT IN (SELECT unnest(@ahead::bigint[]))
+        UNION
+        SELECT l.id FROM event_outbox_late AS l WHERE l.published_at IS NULL
+        UNION
+        SELECT f.id FROM event_outbox_failed AS f
+    ) AS u
+    LIMIT @max_rows
+) AS n;

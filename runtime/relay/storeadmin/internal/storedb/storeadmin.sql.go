@@ -252,6 +252,71 @@ func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int
 	return result.RowsAffected(), nil
 }
 
+const countOfLog = `-- name: CountOfLog :one
+SELECT count(*) FROM (
+    SELECT u.id FROM (
+        SELECT o.id FROM event_outbox AS o
+        WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
+          AND (o.seq > $3::bigint OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
+          AND o.seq NOT IN (SELECT unnest($5::bigint[]))
+        UNION
+        SELECT l.id FROM event_outbox_late AS l WHERE l.published_at IS NULL
+        UNION
+        SELECT f.id FROM event_outbox_failed AS f
+    ) AS u
+    LIMIT $6
+) AS n
+`
+
+type CountOfLogParams struct {
+	Floor   int64
+	Base    string
+	Seq     int64
+	Shown   string
+	Ahead   []int64
+	MaxRows int32
+}
+
+func (q *Queries) CountOfLog(ctx context.Context, arg CountOfLogParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countOfLog,
+		arg.Floor,
+		arg.Base,
+		arg.Seq,
+		arg.Shown,
+		arg.Ahead,
+		arg.MaxRows,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countOfTable = `-- name: CountOfTable :one
+SELECT count(*) FROM (
+    SELECT u.id FROM (
+        SELECT a.id FROM event_outbox AS a WHERE a.seq > $1::bigint AND a.published_at IS NULL
+        UNION
+        SELECT w.id FROM event_outbox AS w WHERE w.next_attempt_at IS NOT NULL AND w.published_at IS NULL
+        UNION
+        SELECT d.id FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+    ) AS u
+    LIMIT $2
+) AS n
+`
+
+type CountOfTableParams struct {
+	LowWater int64
+	MaxRows  int32
+}
+
+// CountOfTable counts the rows of a table that CopyRows would copy, and CountOfLog those of a log.
+func (q *Queries) CountOfTable(ctx context.Context, arg CountOfTableParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countOfTable, arg.LowWater, arg.MaxRows)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countUpTo = `-- name: CountUpTo :one
 SELECT count(*) FROM event_outbox AS o WHERE o.seq <= $1::bigint
 `
@@ -537,6 +602,55 @@ func (q *Queries) LeftOut(ctx context.Context) (LeftOutRow, error) {
 	var i LeftOutRow
 	err := row.Scan(&i.Waiting, &i.Dead)
 	return i, err
+}
+
+const lost = `-- name: Lost :many
+SELECT o.what::text AS what FROM (
+    SELECT 'the index ' || c.relname AS what FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = to_regclass('event_outbox')::oid AND NOT i.indisunique
+      AND c.relname <> ALL(ARRAY['ix_event_outbox_seq', 'ix_event_outbox_aggregate', 'ix_event_outbox_tx', 'ix_event_outbox_waiting', 'ix_event_outbox_retried', 'ix_event_outbox_dead'])
+    UNION ALL
+    SELECT 'the storage parameter ' || p.parameter FROM pg_catalog.pg_class AS c CROSS JOIN LATERAL unnest(c.reloptions) AS p (parameter)
+    WHERE c.oid = to_regclass('event_outbox')::oid
+      AND p.parameter <> ALL(ARRAY['autovacuum_vacuum_scale_factor=0.01', 'autovacuum_vacuum_threshold=1000', 'fillfactor=50'])
+    UNION ALL
+    SELECT 'the tablespace ' || s.spcname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_tablespace AS s ON s.oid = c.reltablespace
+    WHERE c.oid = to_regclass('event_outbox')::oid
+    UNION ALL
+    SELECT 'the privileges ' || string_agg(DISTINCT g.privilege_type, ', ') || ' of ' || CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee)::text END
+    FROM (
+        SELECT a.grantee, a.privilege_type, c.relowner FROM pg_catalog.pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a WHERE c.oid = to_regclass('event_outbox')::oid
+        UNION ALL
+        SELECT a.grantee, a.privilege_type, c.relowner
+        FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_attribute AS t ON t.attrelid = c.oid CROSS JOIN LATERAL aclexplode(t.attacl) AS a
+        WHERE c.oid = to_regclass('event_outbox')::oid AND NOT t.attisdropped
+    ) AS g
+    WHERE g.grantee <> g.relowner AND g.privilege_type NOT IN ('SELECT', 'INSERT') AND pg_get_userbyid(g.grantee)::text <> ALL($1::text[])
+    GROUP BY g.grantee
+) AS o
+ORDER BY 1
+`
+
+// Lost lists what of event_outbox the new one does without, and no insert fails for it. The roles with
+// the given names get what they need.
+func (q *Queries) Lost(ctx context.Context, roles []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, lost, roles)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var what string
+		if err := rows.Scan(&what); err != nil {
+			return nil, err
+		}
+		items = append(items, what)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const noteDeleted = `-- name: NoteDeleted :exec
