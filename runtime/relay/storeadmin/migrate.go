@@ -75,8 +75,7 @@ var (
 	ErrSameStore = errors.New("event_outbox is of this store already, perhaps since an earlier call whose answer was lost")
 	// ErrBefore is returned if there is an event_outbox_before of an earlier move, or a table
 	// that belongs to it.
-	ErrBefore = errors.New("event_outbox_before is still there from an earlier move, or a table that belongs to it: " +
-		"drop what begins with event_outbox_before when its events are not needed any more")
+	ErrBefore = errors.New("event_outbox_before is still there from an earlier move, or a table that belongs to it")
 	// ErrManyRows is returned if more rows are unpublished than Config.MaxRows.
 	ErrManyRows = errors.New("too many rows are not published")
 	// ErrSlow is returned if copying the rows would have taken longer than Config.MaxLock.
@@ -251,10 +250,11 @@ func (m *move) prepare() error {
 		return err
 	case is.IsLog == (m.to == migrations.StoreLog):
 		return ErrSameStore
-	case is.Before != "":
-		return fmt.Errorf("%w: there is %s", ErrBefore, is.Before)
 	case !is.Marked:
 		return errors.New("event_outbox_lease has no low_water: apply what `outboxgen migration --indexes` prints, or --upgrade for an older outbox")
+	}
+	if err := m.kept(is.Unsearched > 0); err != nil {
+		return err
 	}
 	if err := m.obstacles(); err != nil {
 		return err
@@ -263,6 +263,37 @@ func (m *move) prepare() error {
 		_, _, err = m.cursor()
 	}
 	return err
+}
+
+// kept returns an error if there is something left of an earlier move, with what to do about it.
+func (m *move) kept(unsearched bool) error {
+	kept, err := m.q.Kept(m.ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for what is left of an earlier move: %w", err)
+	case len(kept) == 0:
+		return nil
+	case unsearched:
+		return fmt.Errorf("%w: its search for events is not done: run `outboxrelay store migrate --to log` again first", ErrBefore)
+	}
+	var views, tables, moves []string
+	for _, k := range kept {
+		switch {
+		case k.IsView:
+			views = append(views, "DROP VIEW "+k.Name+"; ")
+			moves = append(moves, "ALTER VIEW "+k.Name+" SET SCHEMA archive")
+			continue
+		case !k.IsPartition:
+			tables = append(tables, k.Name)
+		}
+		moves = append(moves, "ALTER TABLE "+k.Name+" SET SCHEMA archive")
+	}
+	drop := strings.Join(views, "")
+	if len(tables) > 0 {
+		drop += "DROP TABLE " + strings.Join(tables, ", ")
+	}
+	return fmt.Errorf("%w: if its events are not needed any more: %s; or keep them in another schema: CREATE SCHEMA archive; %s",
+		ErrBefore, strings.TrimSuffix(drop, "; "), strings.Join(moves, "; "))
 }
 
 // obstacles returns an error if something would be lost, or if inserts would fail afterwards.

@@ -167,3 +167,41 @@ func TestMigrateSaysWhoHoldsTheLock(t *testing.T) {
 		refusedBecause(t, err, "shop, idle in transaction) holds RowExclusiveLock on event_outbox, RowExclusiveLock on event_outbox_d")
 	})
 }
+
+// What is left of a move can be dropped, or kept in another schema, with the statements that Migrate
+// names. Then the outbox can move back.
+func TestMigrateBackAfterTheFormerOutboxWasKept(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		ok(t, migrations.Up(t.Context(), owner))
+		exec(t, owner, someRows)
+		want := []string{"1", "2", "3", "4", "5", "6"}
+		for i, to := range []migrations.Store{migrations.StoreLog, migrations.StoreTable, migrations.StoreLog, migrations.StoreTable, migrations.StoreLog} {
+			if i > 0 {
+				err := moveTo(t, owner, to)
+				if !errors.Is(err, storeadmin.ErrBefore) {
+					t.Fatalf("with event_outbox_before it says %v", err)
+				}
+				if i < 3 {
+					_, statements, _ := strings.Cut(err.Error(), "in another schema: ")
+					exec(t, owner, strings.ReplaceAll(statements, "archive", fmt.Sprintf("archive%d", i)))
+				} else {
+					_, statements, _ := strings.Cut(err.Error(), "not needed any more: ")
+					statements, _, _ = strings.Cut(statements, "; or keep")
+					exec(t, owner, statements)
+				}
+				if left := lines(t, owner, `SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname LIKE 'event\_outbox\_before%'`); len(left) > 0 {
+					t.Errorf("after %v %v are left", err, left)
+				}
+			}
+			ok(t, moveTo(t, owner, to))
+			if diff := cmp.Diff(want, lines(t, owner, `SELECT seq::text FROM event_outbox ORDER BY seq`)); diff != "" {
+				t.Errorf("rows of the %s (-want +got):\n%s", to, diff)
+			}
+		}
+		if got := lines(t, owner, `SELECT count(*)::text FROM archive2.event_outbox_before_history`); got[0] != "6" {
+			t.Errorf("the history that was kept has %v events", got)
+		}
+	})
+}

@@ -364,9 +364,6 @@ func (q *Queries) Decided(ctx context.Context, fromSeq int64) ([]int64, error) {
 const describeOutbox = `-- name: DescribeOutbox :one
 SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text AS owner, (pg_get_userbyid(c.relowner) <> current_user)::boolean AS owned_by_another,
        (to_regclass('event_outbox_cursor') IS NOT NULL)::boolean AS has_cursor,
-       coalesce(coalesce(to_regclass('event_outbox_before'), to_regclass('event_outbox_before_cursor'), to_regclass('event_outbox_before_late'),
-                         to_regclass('event_outbox_before_failed'), to_regclass('event_outbox_before_tick'), to_regclass('event_outbox_before_deleted'),
-                         to_regclass('event_outbox_before_history'))::text, '')::text AS before,
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked,
        coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched up to seq ([0-9]+)$')::bigint, 0)::bigint AS unsearched
@@ -378,7 +375,6 @@ type DescribeOutboxRow struct {
 	Owner          string
 	OwnedByAnother bool
 	HasCursor      bool
-	Before         string
 	Marked         bool
 	Unsearched     int64
 }
@@ -393,7 +389,6 @@ func (q *Queries) DescribeOutbox(ctx context.Context) (DescribeOutboxRow, error)
 		&i.Owner,
 		&i.OwnedByAnother,
 		&i.HasCursor,
-		&i.Before,
 		&i.Marked,
 		&i.Unsearched,
 	)
@@ -575,6 +570,44 @@ func (q *Queries) Holders(ctx context.Context) ([]HoldersRow, error) {
 			&i.Locks,
 			&i.Seconds,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const kept = `-- name: Kept :many
+SELECT quote_ident(c.relname)::text AS name, (c.relkind = 'v')::boolean AS is_view, c.relispartition AS is_partition
+FROM pg_catalog.pg_class AS c
+WHERE c.oid IN (
+    SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox_before', 'event_outbox_before_cursor', 'event_outbox_before_late', 'event_outbox_before_failed',
+                                                      'event_outbox_before_tick', 'event_outbox_before_deleted', 'event_outbox_before_history']) AS n (name)
+    UNION ALL
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox_before')::oid)
+ORDER BY c.relispartition, c.relkind = 'v', c.relname
+`
+
+type KeptRow struct {
+	Name        string
+	IsView      bool
+	IsPartition bool
+}
+
+// Kept lists what is left of a former move, each before its partitions.
+func (q *Queries) Kept(ctx context.Context) ([]KeptRow, error) {
+	rows, err := q.db.Query(ctx, kept)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []KeptRow
+	for rows.Next() {
+		var i KeptRow
+		if err := rows.Scan(&i.Name, &i.IsView, &i.IsPartition); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
