@@ -107,7 +107,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 			return Result{}, err
 		}
 		if s.unfinished > 0 {
-			copied, err := s.second(s.unfinished)
+			copied, err := s.second(s.searched, s.unfinished)
 			return Result{Rows: copied}, err
 		}
 	}
@@ -116,7 +116,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 		result, mark, busy, err := attempt(ctx, conn, to, c, s.found)
 		switch {
 		case !busy && err == nil && to == migrations.StoreLog:
-			copied, err := s.second(mark)
+			copied, err := s.second(0, mark)
 			result.Rows += copied
 			return result, err
 		case !busy:
@@ -516,7 +516,10 @@ func (m *move) intoLog(sequence storedb.SequenceRow) error {
 		return err
 	}
 	if m.mark > 0 {
-		if err := m.exec(note(m.mark)); err != nil {
+		if err := m.q.MarkCopied(m.ctx, m.found); err != nil {
+			return err
+		}
+		if err := m.exec(note(0, m.mark)); err != nil {
 			return err
 		}
 	}

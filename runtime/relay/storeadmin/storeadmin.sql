@@ -1,11 +1,12 @@
--- DescribeOutbox says what there is. unsearched is the low-water mark up to which CopyForgotten has to
--- look at event_outbox_before, if a move was interrupted before that.
+-- DescribeOutbox says what there is. If a move was interrupted before CopyForgotten
+-- had looked at all rows of event_outbox_before up to the low-water mark, that is unsearched, and searched is how far it came.
 -- name: DescribeOutbox :one
 SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text AS owner, (pg_get_userbyid(c.relowner) <> current_user)::boolean AS owned_by_another,
        (to_regclass('event_outbox_cursor') IS NOT NULL)::boolean AS has_cursor,
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked,
-       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched up to seq ([0-9]+)$')::bigint, 0)::bigint AS unsearched
+       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched after seq ([0-9]+) up to seq [0-9]+$')::bigint, 0)::bigint AS searched,
+       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched after seq [0-9]+ up to seq ([0-9]+)$')::bigint, 0)::bigint AS unsearched
 FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid;
 
 -- Obstacles lists what belongs to event_outbox and would not belong to the new one. A publication
@@ -179,7 +180,7 @@ WITH looked AS MATERIALIZED (
     SELECT b.id, b.aggregate_id, b.aggregate_type, b.event_type, b.event_data, b.event_key, b.created_at,
            coalesce(b.topic, regexp_replace(b.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', b.event_type), b.headers, b.partition
     FROM looked JOIN event_outbox_before AS b ON b.id = looked.id
-    WHERE looked.unsettled AND b.id <> ALL(@found::uuid[])
+    WHERE looked.unsettled
     ORDER BY b.seq
     ON CONFLICT (id) DO NOTHING
     RETURNING id
@@ -219,6 +220,12 @@ SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.eve
 FROM event_outbox AS o JOIN event_outbox_before AS b ON b.id = o.id
 WHERE b.dead_at IS NOT NULL OR b.next_attempt_at IS NOT NULL AND b.retry_count > 0
 RETURNING seq;
+
+-- MarkCopied marks rows up to the low-water mark that were copied as rows that wait, so that CopyForgotten
+-- does not copy them again: when it is called, they may have been published and deleted.
+-- name: MarkCopied :exec
+UPDATE event_outbox_before AS b SET next_attempt_at = now()
+WHERE b.id = ANY(@found::uuid[]) AND b.published_at IS NULL AND b.next_attempt_at IS NULL AND b.dead_at IS NULL;
 
 -- SetFirstCursor makes the copies settled as far as the log is concerned.
 -- name: SetFirstCursor :execrows

@@ -114,7 +114,7 @@ WITH looked AS MATERIALIZED (
     SELECT b.id, b.aggregate_id, b.aggregate_type, b.event_type, b.event_data, b.event_key, b.created_at,
            coalesce(b.topic, regexp_replace(b.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', b.event_type), b.headers, b.partition
     FROM looked JOIN event_outbox_before AS b ON b.id = looked.id
-    WHERE looked.unsettled AND b.id <> ALL($4::uuid[])
+    WHERE looked.unsettled
     ORDER BY b.seq
     ON CONFLICT (id) DO NOTHING
     RETURNING id
@@ -126,7 +126,6 @@ type CopyForgottenParams struct {
 	After      int64
 	LowWater   int64
 	WindowRows int32
-	Found      []pgtype.UUID
 }
 
 type CopyForgottenRow struct {
@@ -139,12 +138,7 @@ type CopyForgottenRow struct {
 // those that were unpublished after SearchBelow had looked at them. They get new numbers, as restored
 // rows of a log do.
 func (q *Queries) CopyForgotten(ctx context.Context, arg CopyForgottenParams) (CopyForgottenRow, error) {
-	row := q.db.QueryRow(ctx, copyForgotten,
-		arg.After,
-		arg.LowWater,
-		arg.WindowRows,
-		arg.Found,
-	)
+	row := q.db.QueryRow(ctx, copyForgotten, arg.After, arg.LowWater, arg.WindowRows)
 	var i CopyForgottenRow
 	err := row.Scan(&i.Looked, &i.Last, &i.Copied)
 	return i, err
@@ -366,7 +360,8 @@ SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text A
        (to_regclass('event_outbox_cursor') IS NOT NULL)::boolean AS has_cursor,
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked,
-       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched up to seq ([0-9]+)$')::bigint, 0)::bigint AS unsearched
+       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched after seq ([0-9]+) up to seq [0-9]+$')::bigint, 0)::bigint AS searched,
+       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched after seq [0-9]+ up to seq ([0-9]+)$')::bigint, 0)::bigint AS unsearched
 FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid
 `
 
@@ -376,11 +371,12 @@ type DescribeOutboxRow struct {
 	OwnedByAnother bool
 	HasCursor      bool
 	Marked         bool
+	Searched       int64
 	Unsearched     int64
 }
 
-// DescribeOutbox says what there is. unsearched is the low-water mark up to which CopyForgotten has to
-// look at event_outbox_before, if a move was interrupted before that.
+// DescribeOutbox says what there is. If a move was interrupted before CopyForgotten
+// had looked at all rows of event_outbox_before up to the low-water mark, that is unsearched, and searched is how far it came.
 func (q *Queries) DescribeOutbox(ctx context.Context) (DescribeOutboxRow, error) {
 	row := q.db.QueryRow(ctx, describeOutbox)
 	var i DescribeOutboxRow
@@ -390,6 +386,7 @@ func (q *Queries) DescribeOutbox(ctx context.Context) (DescribeOutboxRow, error)
 		&i.OwnedByAnother,
 		&i.HasCursor,
 		&i.Marked,
+		&i.Searched,
 		&i.Unsearched,
 	)
 	return i, err
@@ -684,6 +681,18 @@ func (q *Queries) Lost(ctx context.Context, roles []string) ([]string, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const markCopied = `-- name: MarkCopied :exec
+UPDATE event_outbox_before AS b SET next_attempt_at = now()
+WHERE b.id = ANY($1::uuid[]) AND b.published_at IS NULL AND b.next_attempt_at IS NULL AND b.dead_at IS NULL
+`
+
+// MarkCopied marks rows up to the low-water mark that were copied as rows that wait, so that CopyForgotten
+// does not copy them again: when it is called, they may have been published and deleted.
+func (q *Queries) MarkCopied(ctx context.Context, found []pgtype.UUID) error {
+	_, err := q.db.Exec(ctx, markCopied, found)
+	return err
 }
 
 const noteDeleted = `-- name: NoteDeleted :exec
