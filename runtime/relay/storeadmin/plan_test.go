@@ -93,3 +93,28 @@ func TestMigrateAnyNumberOfRows(t *testing.T) {
 		t.Errorf("%d rows were copied, want 6", result.Rows)
 	}
 }
+
+// The owner of the outbox is no superuser, and a publication has a table in a schema that it may not use.
+func TestMigrateBesideAPublicationOfAnother(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		conn := pg.Connect(t.Context())
+		ok(t, migrations.Up(t.Context(), conn))
+		roles := pgroles.Create(t, pg)
+		exec(t, conn, `DO $$ DECLARE name text; BEGIN
+			FOR name IN SELECT c.oid::regclass FROM pg_class AS c WHERE c.relname LIKE 'event\_%' AND c.relkind = 'r' LOOP
+				EXECUTE format('ALTER TABLE %s OWNER TO `+roles.Service.Name+`', name);
+			END LOOP; END $$`)
+		exec(t, conn, `CREATE SCHEMA hidden; CREATE TABLE hidden.t (id int PRIMARY KEY); CREATE PUBLICATION theirs FOR TABLE hidden.t`)
+		_, err := storeadmin.PlanMigrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{})
+		ok(t, err)
+		exec(t, conn, `CREATE PUBLICATION ours FOR TABLE event_outbox`)
+		_, err = storeadmin.PlanMigrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{})
+		refusedBecause(t, err, "the publication ours")
+		exec(t, conn, `DROP PUBLICATION ours; GRANT CREATE ON SCHEMA public TO `+roles.Service.Name)
+		for _, to := range []migrations.Store{migrations.StoreLog, migrations.StoreTable} {
+			ok(t, moveTo(t, conn, to))
+			exec(t, conn, dropBefore)
+		}
+	})
+}
