@@ -77,6 +77,24 @@ func TestStoreOfAnOutbox(t *testing.T) {
 	}
 }
 
+// The commands about a store need the owner of the tables, and say so.
+func TestStoreNeedsTheOwner(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	_, operatorURL := logins(t, pg)
+	env := map[string]string{"DATABASE_URL": operatorURL}
+	for _, args := range [][]string{{"store", "migrate", "--to", "log", "--yes"}, {"store", "adopt", "--yes"}} {
+		got := call(env, args...)
+		if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "log in as the owner, or as a role that can act as the owner") ||
+			strings.Contains(got.Stderr, "outbox_operator") || strings.Contains(got.Stderr, "storeadmin") {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+}
+
 // A relay does everything for an outbox that its store can do: a method that is not passed on, such
 // as the one that makes and drops the partitions of a log, would never be called.
 func TestTheRelayUsesAllThatAStoreCanDo(t *testing.T) {

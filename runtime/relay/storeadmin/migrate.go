@@ -145,11 +145,8 @@ func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config,
 		if err := m.prepare(); err != nil {
 			return err
 		}
-		if err := m.exec(fmt.Sprintf("SET LOCAL lock_timeout = '%dms'", calmTimeout.Milliseconds())); err != nil {
+		if err := m.calm(); err != nil {
 			return err
-		}
-		if err := m.exec(calmSQL); err != nil {
-			return fmt.Errorf("keep autovacuum away: %w", err)
 		}
 		if err := m.limit(c.LockTimeout); err != nil {
 			return err
@@ -236,7 +233,7 @@ func begin(ctx context.Context, tx pgx.Tx, q *storedb.Queries, lockTimeout time.
 	}
 	if is.OwnedByAnother {
 		if _, err := tx.Exec(ctx, "SET LOCAL ROLE "+pgx.Identifier{is.Owner}.Sanitize()); err != nil {
-			return is, fmt.Errorf("event_outbox belongs to role %s, which this role cannot act as: connect as the owner: %w", is.Owner, err)
+			return is, fmt.Errorf("event_outbox belongs to role %s, which this role cannot act as: %w", is.Owner, err)
 		}
 	}
 	return is, nil
@@ -330,6 +327,28 @@ func (m *move) create() error {
 		sql = declared.ReplaceAllString(sql, "${1}"+column.Type)
 	}
 	return m.exec(sql)
+}
+
+// calm keeps autovacuum away, and most changes of event_outbox by others. Then it looks at
+// event_outbox again, because it may have changed.
+func (m *move) calm() (err error) {
+	if err := m.lockTimeout(calmTimeout); err != nil {
+		return err
+	}
+	if err := m.exec(calmSQL); err != nil {
+		return fmt.Errorf("keep autovacuum away: %w", err)
+	}
+	if err := m.obstacles(); err != nil {
+		return err
+	}
+	if m.types, err = m.q.TextTypes(m.ctx); err != nil {
+		return fmt.Errorf("look at the columns of event_outbox: %w", err)
+	}
+	return m.lockTimeout(m.c.LockTimeout)
+}
+
+func (m *move) lockTimeout(d time.Duration) error {
+	return m.exec(fmt.Sprintf("SET LOCAL lock_timeout = '%dms'", d.Milliseconds()))
 }
 
 // limit limits each of the next statements.
@@ -434,13 +453,6 @@ func (m *move) run() error {
 	sequence, err := m.q.Sequence(m.ctx)
 	if err != nil {
 		return fmt.Errorf("read the sequence of seq: %w", err)
-	}
-	// Again: it may have changed before the locks.
-	if err := m.obstacles(); err != nil {
-		return err
-	}
-	if m.types, err = m.q.TextTypes(m.ctx); err != nil {
-		return fmt.Errorf("look at the columns of event_outbox: %w", err)
 	}
 	steps := []struct {
 		what string
