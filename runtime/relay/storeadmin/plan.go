@@ -98,7 +98,7 @@ const writersOfALog = "a log lacks the columns published_at, retry_count, last_e
 // What a guess goes by: the time of a move without rows, and for each row.
 const (
 	timeOfAMove = 200 * time.Millisecond
-	timeOfARow  = 50 * time.Microsecond
+	timeOfARow  = 25 * time.Microsecond
 )
 
 // PlanAdopt says from which seq on Adopt would have events sent again, and changes nothing. It
