@@ -42,7 +42,8 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 			return err
 		}
 		// Before anything changes. The times are kept for another call until the cursor is written.
-		if _, _, err := adoptFrom(ctx, q, from); err != nil {
+		f, err := adoptFrom(ctx, q, from)
+		if err != nil {
 			return err
 		}
 		steps := []struct {
@@ -50,7 +51,7 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 			do   func(context.Context) error
 		}{
 			{"end the leader's term", q.EndTerms},
-			{"invalidate the cursor", q.SpoilCursor},
+			{"invalidate the cursor", func(ctx context.Context) error { return q.SpoilCursor(ctx, f.wasHere) }},
 			{"remove entries of another cluster that are there twice", q.ForgetDoubleLate},
 			{"remove copies of another cluster that are there twice", q.ForgetDoubleCopies},
 			{"change the rows of another cluster", func(ctx context.Context) (err error) { done.Foreign, err = q.OwnRows(ctx); return err }},
@@ -76,11 +77,11 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		if err != nil {
 			return fmt.Errorf("read the snapshot: %w", err)
 		}
-		number, first, err := adoptFrom(ctx, q, from)
+		f, err := adoptFrom(ctx, q, from)
 		if err != nil {
 			return err
 		}
-		done.From = first
+		done.From = f.first
 		if err := q.ForgetTimes(ctx); err != nil {
 			return fmt.Errorf("remove the times of publication: %w", err)
 		}
@@ -97,7 +98,7 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		if err := q.ForgetCursor(ctx); err != nil {
 			return fmt.Errorf("remove the former cursor: %w", err)
 		}
-		if err := q.AdoptCursor(ctx, storedb.AdoptCursorParams{N: number + 1, Shown: shown, Seq: done.From - 1, Ahead: encoded(decided)}); err != nil {
+		if err := q.AdoptCursor(ctx, storedb.AdoptCursorParams{N: f.number + 1, Shown: shown, Seq: done.From - 1, Ahead: encoded(decided)}); err != nil {
 			return fmt.Errorf("write the cursor: %w", err)
 		}
 		return nil
@@ -117,43 +118,83 @@ func beginAdopt(ctx context.Context, tx pgx.Tx, q *storedb.Queries, from int64) 
 	return err
 }
 
-// adoptFrom finds out from which seq on events are sent again, and returns the number of the
-// former cursor. It returns an error if rows would count as published that cannot be.
-func adoptFrom(ctx context.Context, q *storedb.Queries, from int64) (number, first int64, err error) {
-	former, err := q.ReadCursor(ctx)
+// former is what the former cursor says.
+type former struct {
+	number  int64 // of the cursor
+	wasHere bool  // it is about this database
+	first   int64 // the seq from which events are sent again
+}
+
+// adoptFrom finds out from which seq on events are sent again. It returns an error if rows would
+// count as published that cannot be.
+func adoptFrom(ctx context.Context, q *storedb.Queries, from int64) (f former, err error) {
+	c, err := q.ReadCursor(ctx)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows) && from == 0:
-		return 0, 0, errors.New("event_outbox_cursor has no row that says from where to send again: give the seq; 1 is everything")
+		return f, errors.New("event_outbox_cursor has no row that says from where to send again: give the seq; 1 is everything")
 	case errors.Is(err, pgx.ErrNoRows):
-		return 0, from, nil
+		return former{first: from}, nil
 	case err != nil:
-		return 0, 0, fmt.Errorf("read the cursor: %w", err)
+		return f, fmt.Errorf("read the cursor: %w", err)
 	}
-	young, err := q.YoungRows(ctx, storedb.YoungRowsParams{Floor: former.Floor, FromSeq: from})
+	here, err := q.Place(ctx)
+	if err != nil {
+		return f, fmt.Errorf("look at the database: %w", err)
+	}
+	young, err := q.YoungRows(ctx, storedb.YoungRowsParams{Floor: c.Floor, FromSeq: from})
 	switch {
 	case err != nil:
-		return 0, 0, fmt.Errorf("look for rows that are younger than the cursor: %w", err)
+		return f, fmt.Errorf("look for rows that are younger than the cursor: %w", err)
 	case len(young) > 0 && (from == 0 || from > young[0]):
-		return 0, 0, fmt.Errorf("the row with seq %[1]d was inserted after the last time of the cursor, so it cannot count as published: "+
+		return f, fmt.Errorf("the row with seq %[1]d was inserted after the last time of the cursor, so it cannot count as published: "+
 			"the sequence started over, as it does with logical replication; give at most %[1]d as the seq from which to send again (--from-seq); 1 is everything; "+
 			"if that row was published, its created_at is wrong: correct that first", young[0])
-	case from > 0:
-		return former.N, from, nil
 	}
-	sequence, err := q.Sequence(ctx)
+	f = former{
+		number: c.N, first: from,
+		wasHere: here.NextTx >= c.BaseTx && (c.System == here.System && c.Database == here.Database || c.System == 1 && c.Database == 2), // see SpoilCursor
+	}
+	if f.wasHere {
+		err := adoptAgain(ctx, q, c, &f)
+		return f, err
+	}
+	if from > 0 {
+		return f, nil
+	}
+	if f.first = c.Floor + 1; here.Standing >= c.Floor {
+		return f, nil
+	}
+	old, err := q.CountUpTo(ctx, c.Floor)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read the sequence of seq: %w", err)
+		return f, fmt.Errorf("count the events: %w", err)
 	}
-	if sequence.Standing >= former.Floor {
-		return former.N, former.Floor + 1, nil
-	}
-	old, err := q.CountUpTo(ctx, former.Floor)
-	if err != nil {
-		return 0, 0, fmt.Errorf("count the events: %w", err)
-	}
-	return 0, 0, fmt.Errorf("the sequence of seq started over, as it does with logical replication: it stands at %d, and the cursor says that all events up to seq %d are published; "+
-		"the log has %d of them: with --from-seq 1 all are sent again, with --from-seq %d none", sequence.Standing, former.Floor, old, former.Floor+1)
+	return f, fmt.Errorf("the sequence of seq started over, as it does with logical replication: it stands at %d, and the cursor says that all events up to seq %d are published; "+
+		"the log has %d of them: with --from-seq 1 all are sent again, with --from-seq %d none", here.Standing, c.Floor, old, c.Floor+1)
 }
+
+// adoptAgain finds it out if the cursor is about this database, perhaps after an adoption whose answer
+// was lost. Rows that were inserted since cannot count as published.
+func adoptAgain(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow, f *former) error {
+	switch {
+	case f.first > 0:
+	case c.Base == adoptedBase:
+		f.first = c.Seq + 1
+	default:
+		f.first = c.Floor + 1
+	}
+	unseen, err := q.UnseenRows(ctx, storedb.UnseenRowsParams{Shown: c.Shown, FromSeq: f.first})
+	if err != nil {
+		return fmt.Errorf("look for rows that are younger than the cursor: %w", err)
+	}
+	if len(unseen) > 0 {
+		return fmt.Errorf("the row with seq %[1]d was inserted after the cursor was written in this database, perhaps by an earlier call, so it cannot count as published: "+
+			"if relays can start, nothing is to be done; else give at most %[1]d as the seq from which to send again (--from-seq); 1 is everything", unseen[0])
+	}
+	return nil
+}
+
+// adoptedBase is the base of a cursor after an adoption: it shows nothing.
+const adoptedBase = "3:3:"
 
 // adoptLockTimeout is how long a statement waits for rows that a relay has locked.
 const adoptLockTimeout = 10 * time.Second

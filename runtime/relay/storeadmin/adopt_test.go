@@ -177,6 +177,37 @@ func TestAdoptWhileEventsAreInserted(t *testing.T) {
 	})
 }
 
+// The answer of Adopt was lost. Calling it again changes nothing, and no event that was inserted in
+// between is lost.
+func TestAdoptAgain(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		ok(t, migrations.UpLog(t.Context(), owner))
+		exec(t, owner, someRows)
+		s, lease, read := leads(t, pg)
+		ok(t, s.Settle(t.Context(), lease, relay.Settlement{Published: read}))
+		exec(t, owner, `UPDATE event_outbox_cursor SET system = 7, floor = 6`)
+		exec(t, owner, `UPDATE event_outbox_tick SET published_at = clock_timestamp()`)
+		exec(t, owner, `SELECT setval('event_outbox_seq_seq', 3)`)
+		for _, from := range []int64{6, 0, 5, 0} {
+			done, err := storeadmin.Adopt(t.Context(), owner, from)
+			ok(t, err)
+			if want := map[int64]bool{6: true, 5: true}; !want[done.From] || from > 0 && done.From != from {
+				t.Errorf("adopted from %d, it says %d", from, done.From)
+			}
+		}
+		exec(t, owner, strings.Replace(someRows, "6)", "1)", 1)) // with seq 4
+		for _, from := range []int64{0, 5, 100} {
+			_, err := storeadmin.Adopt(t.Context(), owner, from)
+			refusedBecause(t, err, "give at most 4")
+		}
+		if _, _, read := leads(t, pg); len(read) != 3 {
+			t.Errorf("a leader reads %v, want 5, 6 and the new event", read)
+		}
+	})
+}
+
 // Adopt refuses what has no cursor.
 func TestAdoptRefuses(t *testing.T) {
 	t.Parallel()

@@ -109,7 +109,8 @@ func PlanAdopt(ctx context.Context, conn *pgx.Conn, from int64) (first int64, er
 		if err := beginAdopt(ctx, tx, q, from); err != nil {
 			return err
 		}
-		_, first, err = adoptFrom(ctx, q, from)
+		f, err := adoptFrom(ctx, q, from)
+		first = f.first
 		return err
 	})
 	if err != nil {

@@ -303,10 +303,11 @@ WHERE o.seq > @floor::bigint AND o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AN
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx)
 ON CONFLICT (id, seq, tx) DO NOTHING;
 
--- SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster.
+-- SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster. The
+-- database 2 means that it was a cursor of this one.
 -- ForgetTimes removes the times of publication, which are those of other transactions.
 -- name: SpoilCursor :exec
-UPDATE event_outbox_cursor SET system = 1, database = 1;
+UPDATE event_outbox_cursor SET system = 1, database = CASE WHEN @was_here::boolean THEN 2 ELSE 1 END;
 
 -- name: ForgetCursor :exec
 DELETE FROM event_outbox_cursor;
@@ -386,6 +387,13 @@ ORDER BY 1;
 SELECT o.seq FROM event_outbox AS o
 WHERE o.seq <= @floor::bigint AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
    OR o.seq < @from_seq::bigint AND o.created_at > (SELECT k.published_at FROM event_outbox_tick AS k ORDER BY k.n DESC LIMIT 1)
+ORDER BY o.seq
+LIMIT 1;
+
+-- UnseenRows lists the first row below a seq that a snapshot of this database does not show.
+-- name: UnseenRows :many
+SELECT o.seq FROM event_outbox AS o
+WHERE o.tx >= pg_snapshot_xmin(@shown::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot) AND o.seq < @from_seq::bigint
 ORDER BY o.seq
 LIMIT 1;
 

@@ -1082,13 +1082,14 @@ func (q *Queries) Snapshot(ctx context.Context) (string, error) {
 }
 
 const spoilCursor = `-- name: SpoilCursor :exec
-UPDATE event_outbox_cursor SET system = 1, database = 1
+UPDATE event_outbox_cursor SET system = 1, database = CASE WHEN $1::boolean THEN 2 ELSE 1 END
 `
 
-// SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster.
+// SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster. The
+// database 2 means that it was a cursor of this one.
 // ForgetTimes removes the times of publication, which are those of other transactions.
-func (q *Queries) SpoilCursor(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, spoilCursor)
+func (q *Queries) SpoilCursor(ctx context.Context, wasHere bool) error {
+	_, err := q.db.Exec(ctx, spoilCursor, wasHere)
 	return err
 }
 
@@ -1118,6 +1119,39 @@ func (q *Queries) TextTypes(ctx context.Context) ([]TextTypesRow, error) {
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const unseenRows = `-- name: UnseenRows :many
+SELECT o.seq FROM event_outbox AS o
+WHERE o.tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $1::pg_snapshot) AND o.seq < $2::bigint
+ORDER BY o.seq
+LIMIT 1
+`
+
+type UnseenRowsParams struct {
+	Shown   string
+	FromSeq int64
+}
+
+// UnseenRows lists the first row below a seq that a snapshot of this database does not show.
+func (q *Queries) UnseenRows(ctx context.Context, arg UnseenRowsParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, unseenRows, arg.Shown, arg.FromSeq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq); err != nil {
+			return nil, err
+		}
+		items = append(items, seq)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
