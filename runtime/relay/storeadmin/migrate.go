@@ -170,30 +170,6 @@ func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config,
 	return result, mark, busy || sqlstate.Code(err) == lockNotAvailable || sqlstate.Code(err) == sqlstate.Deadlock, err
 }
 
-// calmTimeout is how long an attempt waits for each autovacuum to end. Nobody waits behind it.
-const calmTimeout = 5 * time.Second
-
-// holders says who holds locks on the tables.
-func holders(ctx context.Context, conn *pgx.Conn) string {
-	found, err := storedb.New(conn).Holders(ctx)
-	if err != nil || len(found) == 0 {
-		return "nobody holds them now; try again, or raise the limit of the wait"
-	}
-	var texts []string
-	for _, h := range found {
-		text := fmt.Sprintf("session %d (%s)", h.Pid, h.Detail)
-		if h.Pid == 0 {
-			text = "a prepared transaction (see pg_prepared_xacts)"
-		}
-		text += " holds " + h.Locks
-		if h.Seconds >= 0 {
-			text += fmt.Sprintf(", since %s", time.Duration(h.Seconds)*time.Second)
-		}
-		texts = append(texts, text)
-	}
-	return strings.Join(texts, "; ") + ". Wait for it, or, if it is not needed, SELECT pg_terminate_backend(…); then try again"
-}
-
 // SQLSTATEs after statement_timeout and lock_timeout.
 const (
 	queryCanceled    = "57014"
@@ -239,85 +215,6 @@ func begin(ctx context.Context, tx pgx.Tx, q *storedb.Queries, lockTimeout time.
 	return is, nil
 }
 
-// prepare looks whether the move is possible.
-func (m *move) prepare() error {
-	is, err := begin(m.ctx, m.tx, m.q, m.c.LockTimeout)
-	switch {
-	case err != nil:
-		return err
-	case is.IsLog == (m.to == migrations.StoreLog):
-		return ErrSameStore
-	case !is.Marked:
-		return errors.New("event_outbox_lease has no low_water: apply what `outboxgen migration --indexes` prints, or --upgrade for an older outbox")
-	}
-	if err := m.kept(is.Unsearched > 0); err != nil {
-		return err
-	}
-	if err := m.obstacles(); err != nil {
-		return err
-	}
-	if is.IsLog { // look before writers wait
-		_, _, err = m.cursor()
-	}
-	return err
-}
-
-// kept returns an error if there is something left of an earlier move, with what to do about it.
-func (m *move) kept(unsearched bool) error {
-	kept, err := m.q.Kept(m.ctx)
-	switch {
-	case err != nil:
-		return fmt.Errorf("look for what is left of an earlier move: %w", err)
-	case len(kept) == 0:
-		return nil
-	case unsearched:
-		return fmt.Errorf("%w: its search for events is not done: run `outboxrelay store migrate --to log` again first", ErrBefore)
-	}
-	var views, tables, moves []string
-	for _, k := range kept {
-		switch {
-		case k.IsView:
-			views = append(views, "DROP VIEW "+k.Name+"; ")
-			moves = append(moves, "ALTER VIEW "+k.Name+" SET SCHEMA archive")
-			continue
-		case !k.IsPartition:
-			tables = append(tables, k.Name)
-		}
-		moves = append(moves, "ALTER TABLE "+k.Name+" SET SCHEMA archive")
-	}
-	drop := strings.Join(views, "")
-	if len(tables) > 0 {
-		drop += "DROP TABLE " + strings.Join(tables, ", ")
-	}
-	return fmt.Errorf("%w: if its events are not needed any more: %s; or keep them in another schema: CREATE SCHEMA archive; %s",
-		ErrBefore, strings.TrimSuffix(drop, "; "), strings.Join(moves, "; "))
-}
-
-// obstacles returns an error if something would be lost, or if inserts would fail afterwards.
-func (m *move) obstacles() error {
-	obstacles, err := m.q.Obstacles(m.ctx)
-	if err != nil {
-		return fmt.Errorf("look at what belongs to event_outbox: %w", err)
-	}
-	nullable, err := m.q.Nullable(m.ctx)
-	if err != nil {
-		return fmt.Errorf("look at the columns of event_outbox: %w", err)
-	}
-	var texts []string
-	if len(obstacles) > 0 {
-		texts = append(texts, fmt.Sprintf("event_outbox has %s, which the new one or its subscribers would lack: drop it before the move, and create it again afterwards",
-			strings.Join(obstacles, ", ")))
-	}
-	for _, column := range nullable {
-		texts = append(texts, fmt.Sprintf("the column %[1]s of event_outbox may be null, and that of the new one may not, so inserts of writers that leave it out would fail: "+
-			"when no writer leaves it out any more, fill it where it is null, and ALTER TABLE event_outbox ALTER COLUMN %[1]s SET NOT NULL", column))
-	}
-	if len(texts) > 0 {
-		return fmt.Errorf("%s", strings.Join(texts, "; "))
-	}
-	return nil
-}
-
 // create creates the new event_outbox. Its columns of text have the types that they had: those of
 // an upgraded table may be longer than ours, and writers may use that.
 func (m *move) create() error {
@@ -327,52 +224,6 @@ func (m *move) create() error {
 		sql = declared.ReplaceAllString(sql, "${1}"+column.Type)
 	}
 	return m.exec(sql)
-}
-
-// calm keeps autovacuum away, and most changes of event_outbox by others. Then it looks at
-// event_outbox again, because it may have changed.
-func (m *move) calm() (err error) {
-	if err := m.lockTimeout(calmTimeout); err != nil {
-		return err
-	}
-	if err := m.exec(calmSQL); err != nil {
-		return fmt.Errorf("keep autovacuum away: %w", err)
-	}
-	if err := m.obstacles(); err != nil {
-		return err
-	}
-	if m.types, err = m.q.TextTypes(m.ctx); err != nil {
-		return fmt.Errorf("look at the columns of event_outbox: %w", err)
-	}
-	return m.lockTimeout(m.c.LockTimeout)
-}
-
-func (m *move) lockTimeout(d time.Duration) error {
-	return m.exec(fmt.Sprintf("SET LOCAL lock_timeout = '%dms'", d.Milliseconds()))
-}
-
-// limit limits each of the next statements.
-func (m *move) limit(d time.Duration) error {
-	return m.exec(fmt.Sprintf("SET LOCAL statement_timeout = %d", max(d.Milliseconds(), 1)))
-}
-
-// hurry limits the next statement to the time that is left with the locks.
-func (m *move) hurry() error {
-	left := time.Until(m.end)
-	if left <= 0 {
-		return m.slow(nil)
-	}
-	return m.limit(left)
-}
-
-// slow is the error when no time is left.
-func (m *move) slow(cause error) error {
-	err := fmt.Errorf("%w: longer than %s; nothing was changed: let the relay publish events, end long transactions that write to event_outbox, or raise the limit",
-		ErrSlow, m.c.MaxLock)
-	if cause != nil {
-		return fmt.Errorf("%w: %w", err, cause)
-	}
-	return err
 }
 
 // passed reads up to where the events of a log are published. If numbers may come again, events get
