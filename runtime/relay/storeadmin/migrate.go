@@ -122,7 +122,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 		case !busy:
 			return result, err
 		case time.Now().Add(pause).After(limit):
-			return result, fmt.Errorf("%w, and the locks were not free within %s at a time: %s", ErrBusy, c.LockTimeout, holders(ctx, conn))
+			return result, fmt.Errorf("%w, and did not leave it within %s: %s", ErrBusy, c.Patience, holders(ctx, conn))
 		}
 		timer := time.NewTimer(pause)
 		select {
