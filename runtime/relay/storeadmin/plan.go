@@ -27,6 +27,7 @@ type Plan struct {
 // would refuse.
 func PlanMigrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Plan, error) {
 	m := move{ctx: ctx, to: to, c: c.withDefaults()}
+	m.c.LockTimeout = adoptLockTimeout // nobody waits behind it
 	var p Plan
 	err := pgx.BeginTxFunc(ctx, conn, looking, func(tx pgx.Tx) (err error) {
 		m.tx, m.q = tx, storedb.New(tx)
