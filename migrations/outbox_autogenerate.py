@@ -30,12 +30,13 @@ TABLES = frozenset(
     }
 )
 
-# The partitions of an outbox that is a log.
-PARTITIONS = re.compile(r"event_outbox_d\d{8}")
+# The partitions of an outbox that is a log, and what "outboxrelay store migrate"
+# keeps of an outbox that has moved.
+MADE_LATER = re.compile(r"event_outbox_(d\d{8}|before(_\w+)?)")
 
 
 def _is_ours(name):
-    return name in TABLES or bool(name and PARTITIONS.fullmatch(name))
+    return name in TABLES or bool(name and MADE_LATER.fullmatch(name))
 
 
 def include_name(name, type_, parent_names):

@@ -52,7 +52,10 @@ func TestStoreOfAnOutbox(t *testing.T) {
 		if got := call(env, "doctor", "--store", step.store, "--json"); strings.Contains(got.Stdout, `"level":"problem"`) {
 			t.Errorf("the doctor says of a %s:\n%s", step.store, got.Stdout)
 		}
-		if got := call(env, "store", "migrate", "--to", step.other); got.Code != exitcode.Misuse || !strings.Contains(got.Stderr, "add --yes to do it") {
+		got := call(env, "store", "migrate", "--to", step.other)
+		if got.Code != exitcode.Misuse || !strings.Contains(got.Stderr, "add --yes to do it: outboxrelay store migrate --to="+step.other+" --yes") ||
+			!strings.Contains(got.Stdout, "event_outbox would become a "+step.other+": 0 rows would be copied, and writers would wait about 200ms, and 10s at most") ||
+			strings.Contains(got.Stderr, "a log lacks the columns") != (step.other == "log") {
 			t.Errorf("without --yes: %+v", got)
 		}
 		if got := call(env, "store", "migrate", "--to", step.other, "--yes"); got.Code != exitcode.OK || !strings.Contains(got.Stdout, "event_outbox is a "+step.other+" now") {
@@ -71,6 +74,24 @@ func TestStoreOfAnOutbox(t *testing.T) {
 	}
 	if got := call(env, "purge", "--retention", "24h", "--dry-run"); got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "set a shorter retention") {
 		t.Errorf("purge: %+v", got)
+	}
+}
+
+// The commands about a store need the owner of the tables, and say so.
+func TestStoreNeedsTheOwner(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	if err := migrations.Up(t.Context(), pg.Connect(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	_, operatorURL := logins(t, pg)
+	env := map[string]string{"DATABASE_URL": operatorURL}
+	for _, args := range [][]string{{"store", "migrate", "--to", "log", "--yes"}, {"store", "adopt", "--yes"}} {
+		got := call(env, args...)
+		if got.Code != exitcode.Failed || !strings.Contains(got.Stderr, "log in as the owner, or as a role that can act as the owner") ||
+			strings.Contains(got.Stderr, "outbox_operator") || strings.Contains(got.Stderr, "storeadmin") {
+			t.Errorf("%v: %+v", args, got)
+		}
 	}
 }
 

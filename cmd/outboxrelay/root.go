@@ -127,6 +127,8 @@ type configuration struct {
 	timeout  time.Duration // of the operator commands
 	session  string        // application_name of their sessions
 	warned   sync.Map      // the warnings of connections that were printed
+	asOwner  bool          // the command needs the rights of the tables' owner, and limits its statements itself
+	longest  time.Duration // how long one of these statements may get no answer at least
 }
 
 // declare adds flags for the settings that a command reads, and --config. A command

@@ -107,7 +107,7 @@ func (c *configuration) reach(ctx context.Context, o outbox, f func(*pgx.Conn) e
 	if err == nil {
 		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is at stake on a connection that is done
 		if err = f(conn); err != nil {
-			err = explained(ctx, conn, err)
+			err = c.explained(ctx, conn, err)
 		}
 	}
 	if err != nil {
@@ -116,11 +116,13 @@ func (c *configuration) reach(ctx context.Context, o outbox, f func(*pgx.Conn) e
 	return nil
 }
 
-// unprefixed removes the name of package admin from the text of its error: an operator does
-// not know the packages.
+// unprefixed removes the names of packages admin and storeadmin from the text of their errors: an
+// operator does not know the packages.
 func unprefixed(err error) error {
-	if text, ok := strings.CutPrefix(err.Error(), "admin: "); ok {
-		return &withText{text, err}
+	for _, name := range []string{"admin: ", "storeadmin: "} {
+		if text, ok := strings.CutPrefix(err.Error(), name); ok {
+			return &withText{text, err}
+		}
 	}
 	return err
 }
@@ -169,6 +171,9 @@ func (c *configuration) open(ctx context.Context, o outbox) (*pgx.Conn, error) {
 // answersWithin returns the limit of the environment instead, if it has one, and at least
 // --timeout.
 func (c *configuration) answersWithin(limit *answerLimit) *answerLimit {
+	if c.asOwner {
+		limit.server, limit.after = 0, max(endlessLimit, c.longest)
+	}
 	limit.after = max(cmp.Or(c.answers, limit.after), c.timeout)
 	return limit
 }
@@ -240,7 +245,7 @@ func (o outbox) passwordRefused(err error) error {
 }
 
 // explained adds what an operator can do about an error.
-func explained(ctx context.Context, conn *pgx.Conn, err error) error {
+func (c *configuration) explained(ctx context.Context, conn *pgx.Conn, err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return unanswered(ctx, conn, err)
@@ -254,6 +259,10 @@ func explained(ctx context.Context, conn *pgx.Conn, err error) error {
 				"as in postgres://…/…?statement_timeout=10min", err, limit)
 		}
 	case "42501": // insufficient privilege
+		if c.asOwner {
+			return fmt.Errorf("%w; the command needs the rights of the tables' owner: log in as the owner, or as a role that can act as the owner "+
+				"(--database-url and --database-password-file)", err)
+		}
 		return fmt.Errorf("%w; to run the command, GRANT outbox_operator to its role, or log in with another one "+
 			"(--database-url and --database-password-file)", err)
 	case "25006": // read-only

@@ -1,13 +1,17 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/outboxgen/outboxgen/cmd/outboxrelay/internal/terminal"
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/relay/storeadmin"
 )
@@ -35,25 +39,51 @@ type storing struct {
 func (s *storing) declare(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&s.outbox, "outbox", "", "the outbox, if the settings file has several")
-	flags.BoolVar(&s.yes, "yes", false, "do it; required")
+	flags.BoolVar(&s.yes, "yes", false, "do it; without it, say what would be done")
 	s.complete(cmd, "outbox", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		outboxes, _ := s.outboxes(readPlace) // a shell has no place for an error
 		return namesOf(outboxes), cobra.ShellCompDirectiveNoFileComp
 	})
 	s.configuration = s.declarePlace(cmd)
 	s.session = "outboxrelay store"
+	s.asOwner = true
 }
 
-// run calls f with a connection, if the command was confirmed.
-func (s *storing) run(ctx context.Context, does string, f func(*pgx.Conn) error) error {
-	o, err := (&selection{outbox: s.outbox, configuration: s.configuration}).one(ctx, readPlace)
+// run calls plan with a connection, and then do if the command was confirmed. plan changes nothing.
+func (s *storing) run(cmd *cobra.Command, does string, plan, do func(*pgx.Conn) error) error {
+	o, err := (&selection{outbox: s.outbox, configuration: s.configuration}).one(cmd.Context(), readPlace)
 	if err != nil {
 		return err
 	}
-	if !s.yes {
-		return misuse{fmt.Errorf("nothing was changed: this %s; add --yes to do it", does)}
+	return s.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
+		if err := plan(conn); err != nil {
+			return err
+		}
+		if !s.yes {
+			return misuse{fmt.Errorf("nothing was changed: this %s; add --yes to do it: %s", does, s.line(cmd))}
+		}
+		return do(conn)
+	})
+}
+
+// line returns the command as it was called, with --yes. It does not show secrets.
+func (s *storing) line(cmd *cobra.Command) string {
+	words := []string{cmd.CommandPath()}
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		word := quoted("--" + flag.Name + "=" + flag.Value.String())
+		if setting, ok := flag.Value.(*settingFlag); ok && setting.kind.secret {
+			word = "--" + flag.Name + "=…"
+		}
+		words = append(words, word)
+	})
+	return strings.Join(append(words, "--yes"), " ")
+}
+
+// warn prints what somebody may miss afterwards.
+func (s *storing) warn(warnings []string) {
+	for _, text := range warnings {
+		fmt.Fprintf(s.stderr, "outboxrelay: %s\n", terminal.Text(text))
 	}
-	return s.connected(ctx, o, f)
 }
 
 func storeMigrateCommand(env environment) *cobra.Command {
@@ -68,14 +98,21 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			"new event_outbox, and copies the rows that are not published. Writers wait meanwhile, usually well below a second.\n" +
 			"No event is lost or reordered. Relays with the other setting stop and say so: set store for all of them, and start\n" +
 			"them again. Until then events wait.\n\n" +
+			"Without --yes, migrate says what it would do, and changes nothing.\n\n" +
+			"Before you move to a log, look at all writers, also those of other languages. A writer must set topic, and must not\n" +
+			"name published_at, retry_count, last_error, next_attempt_at or dead_at, which a log lacks: its inserts would fail,\n" +
+			"and with them its transactions. An ORM names all columns of its model, so remove these from the model first.\n\n" +
 			"Whoever may insert into event_outbox, or read it, may do so afterwards. The relay and operators need further\n" +
-			"privileges: name their roles with --relay-role and --operator-role, or apply outboxgen migration --grants.\n\n" +
-			"Published events stay in event_outbox_before; drop it when they are not needed any more. An id that is only there can\n" +
-			"be inserted again. Of a former log the view event_outbox_before_history says what became of each event, from tables\n" +
-			"whose names begin with event_outbox_before; drop them too. migrate refuses, and changes nothing, if triggers, views,\n" +
-			"foreign keys, publications or columns of your own belong to event_outbox, also a publication of all tables; if it\n" +
-			"would hold its locks for longer than --max-lock; if an event of a log waits for its next attempt, and its id was\n" +
-			"inserted again; or if the cursor of a log is that of another database: then run outboxrelay store adopt first.",
+			"privileges: name their roles with --relay-role and --operator-role, or apply outboxgen migration --grants, of a log\n" +
+			"with --store log. Of your own, indexes, storage parameters and other privileges are not moved; migrate names them.\n\n" +
+			"Published events stay in event_outbox_before, which takes no inserts; drop it when they are not needed any more. An\n" +
+			"id that is only there can be inserted again. Of a former log the view event_outbox_before_history says what became\n" +
+			"of each event, from tables whose names begin with event_outbox_before; drop them too.\n\n" +
+			"migrate refuses, and changes nothing, if triggers, views, rules, functions that are not text, foreign keys,\n" +
+			"publications, constraints, unique indexes, defaults or columns of your own belong to event_outbox, also a publication\n" +
+			"of all tables; if a column may be null that must not be, as topic of an upgraded table; if it would hold its locks\n" +
+			"for longer than --max-lock; if an event of a log waits for its next attempt, and its id was inserted again; or if\n" +
+			"the cursor of a log is that of another database: then run outboxrelay store adopt first.",
 		Example: "  outboxrelay store migrate --to log --relay-role outbox_relay --operator-role outbox_operator --yes\n" +
 			"  outboxrelay store migrate --to table --relay-role outbox_relay --operator-role outbox_operator --yes",
 		Args: noArguments,
@@ -84,14 +121,30 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			if store != migrations.StoreTable && store != migrations.StoreLog {
 				return misuse{fmt.Errorf("invalid --to %q: use log or table", to)}
 			}
-			if c.MaxRows < 1 {
-				return misuse{errors.New("--max-rows must be at least 1")}
+			if c.MaxRows < 1 || c.MaxRows > math.MaxInt32-1 {
+				return misuse{fmt.Errorf("--max-rows must be at least 1, and at most %d", math.MaxInt32-1)}
 			}
 			if c.MaxLock <= 0 {
 				return misuse{errors.New("--max-lock must be above 0")}
 			}
 			does := fmt.Sprintf("makes event_outbox a %s and stops relays whose setting store differs", store)
-			return s.run(cmd.Context(), does, func(conn *pgx.Conn) error {
+			s.longest = c.MaxLock + answerMargin
+			plan := func(conn *pgx.Conn) error {
+				p, err := storeadmin.PlanMigrate(cmd.Context(), conn, store, c)
+				if err != nil {
+					return err
+				}
+				if !s.yes {
+					fmt.Fprintf(s.stdout, "event_outbox would become a %s: %s would be copied, and writers would wait about %s, and %s at most\n",
+						store, several(p.Rows, "row"), p.Locked.Round(100*time.Millisecond), c.MaxLock)
+					if p.SearchUpTo > 0 {
+						fmt.Fprintf(s.stdout, "all rows up to seq %d would be looked at before and after, because some may have been unpublished by hand\n", p.SearchUpTo)
+					}
+				}
+				s.warn(p.Warnings)
+				return nil
+			}
+			return s.run(cmd, does, plan, func(conn *pgx.Conn) error {
 				result, err := storeadmin.Migrate(cmd.Context(), conn, store, c)
 				if err != nil {
 					return err
@@ -129,15 +182,23 @@ func storeAdoptCommand(env environment) *cobra.Command {
 			"Events with a seq of --from-seq and higher are sent again; those before count as published, unless they failed or\n" +
 			"waited. Dead and discarded events are not sent, and edited ones are sent as they were edited. By default it begins\n" +
 			"with the first event that the former cursor does not say is published: some events are repeated and none is lost.\n" +
-			"It refuses to choose if events were inserted here with a lower seq, because logical replication copies no sequence:\n" +
-			"then give --from-seq.",
+			"Without --yes it says from where, and changes nothing.\n\n" +
+			"Logical replication copies no sequence, so events that were inserted here may have lower numbers. Then adopt refuses\n" +
+			"to choose, and a --from-seq with which such an event would not be sent.",
 		Example: "  outboxrelay store adopt --yes",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from < 0 {
 				return misuse{errors.New("--from-seq must not be negative; 1 is everything")}
 			}
-			return s.run(cmd.Context(), "ends the leader's term and makes events be sent again", func(conn *pgx.Conn) error {
+			plan := func(conn *pgx.Conn) error {
+				first, err := storeadmin.PlanAdopt(cmd.Context(), conn, from)
+				if err == nil && !s.yes {
+					_, err = fmt.Fprintf(s.stdout, "events with seq %d and higher would be sent again\n", first)
+				}
+				return err
+			}
+			return s.run(cmd, "ends the leader's term and makes events be sent again", plan, func(conn *pgx.Conn) error {
 				done, err := storeadmin.Adopt(cmd.Context(), conn, from)
 				if err != nil {
 					return err

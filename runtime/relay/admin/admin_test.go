@@ -277,7 +277,7 @@ func TestADecisionThatIsSwallowed(t *testing.T) {
 		{"no privilege", `REVOKE INSERT ON event_outbox_audit FROM PUBLIC; DO $$ BEGIN EXECUTE (SELECT string_agg(format(
 				'REVOKE ALL ON event_outbox_audit FROM %I', grantee), ';') FROM information_schema.column_privileges
 				WHERE table_name = 'event_outbox_audit' AND privilege_type = 'INSERT' AND grantee LIKE 'operator%'); END $$`,
-			"`outboxgen migration --grants` prints what the role of an operator needs"},
+			"`outboxgen migration --grants`, of a log with --store log, prints what the role of an operator needs"},
 	} {
 		for verb, act := range map[string]func(context.Context, admin.Beginner, admin.Filter, admin.Decision) (int, error){
 			"replay": admin.Replay, "discard": admin.Discard,

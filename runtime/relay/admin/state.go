@@ -225,7 +225,7 @@ func missing(err error) error {
 	case sqlstate.UndefinedTable, sqlstate.UndefinedColumn:
 		return fmt.Errorf("%w; the outbox's tables are not there, or have the older shape: see outboxgen migration, and --upgrade there", err)
 	case sqlstate.Denied:
-		return fmt.Errorf("%w; `outboxgen migration --grants` prints what the role of an operator needs", err)
+		return fmt.Errorf("%w; `outboxgen migration --grants`, of a log with --store log, prints what the role of an operator needs", err)
 	}
 	return err
 }

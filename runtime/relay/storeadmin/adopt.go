@@ -26,22 +26,24 @@ type Adopted struct {
 // published. Adopt ends the leader's term. Relays refuse to start until it is done. If it
 // returns an error, call it again.
 func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
-	done := Adopted{From: from}
-	if from < 0 {
-		return done, errors.New("storeadmin: the seq from which events are sent again must not be negative; 1 is everything")
+	done, err := adopt(ctx, conn, from)
+	if err != nil {
+		err = fmt.Errorf("storeadmin: %w", err)
 	}
+	return done, err
+}
+
+func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
+	done := Adopted{From: from}
 	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 	err := pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
 		q := storedb.New(tx)
-		is, err := begin(ctx, tx, q, adoptLockTimeout)
-		switch {
-		case err != nil:
+		if err := beginAdopt(ctx, tx, q, from); err != nil {
 			return err
-		case !is.IsLog:
-			return errors.New("storeadmin: event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
 		}
 		// Before anything changes. The times are kept for another call until the cursor is written.
-		if err := refuseYoung(ctx, q, from); err != nil {
+		f, err := adoptFrom(ctx, q, from)
+		if err != nil {
 			return err
 		}
 		steps := []struct {
@@ -49,14 +51,14 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 			do   func(context.Context) error
 		}{
 			{"end the leader's term", q.EndTerms},
-			{"invalidate the cursor", q.SpoilCursor},
+			{"invalidate the cursor", func(ctx context.Context) error { return q.SpoilCursor(ctx, f.wasHere) }},
 			{"remove entries of another cluster that are there twice", q.ForgetDoubleLate},
 			{"remove copies of another cluster that are there twice", q.ForgetDoubleCopies},
 			{"change the rows of another cluster", func(ctx context.Context) (err error) { done.Foreign, err = q.OwnRows(ctx); return err }},
 		}
 		for _, step := range steps {
 			if err := step.do(ctx); err != nil {
-				return fmt.Errorf("storeadmin: %s: %w", step.what, err)
+				return fmt.Errorf("%s: %w", step.what, err)
 			}
 		}
 		return nil
@@ -70,82 +72,129 @@ func Adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 		if _, err := begin(ctx, tx, q, adoptLockTimeout); err != nil {
 			return err
 		}
-		number, err := adoptFrom(ctx, q, &done)
+		// Rows that are inserted from now on are sent: adoptFrom may not see them.
+		shown, err := q.Snapshot(ctx)
+		if err != nil {
+			return fmt.Errorf("read the snapshot: %w", err)
+		}
+		f, err := adoptFrom(ctx, q, from)
 		if err != nil {
 			return err
 		}
+		done.From = f.first
 		if err := q.ForgetTimes(ctx); err != nil {
-			return fmt.Errorf("storeadmin: remove the times of publication: %w", err)
+			return fmt.Errorf("remove the times of publication: %w", err)
 		}
 		if err := q.ForgetLate(ctx, done.From); err != nil {
-			return fmt.Errorf("storeadmin: forget the rows that waited: %w", err)
+			return fmt.Errorf("forget the rows that waited: %w", err)
 		}
 		if err := q.ForgetCopies(ctx, done.From); err != nil {
-			return fmt.Errorf("storeadmin: forget the copies of rows: %w", err)
+			return fmt.Errorf("forget the copies of rows: %w", err)
 		}
 		decided, err := q.Decided(ctx, done.From)
 		if err != nil {
-			return fmt.Errorf("storeadmin: read what was decided about rows: %w", err)
+			return fmt.Errorf("read what was decided about rows: %w", err)
 		}
 		if err := q.ForgetCursor(ctx); err != nil {
-			return fmt.Errorf("storeadmin: remove the former cursor: %w", err)
+			return fmt.Errorf("remove the former cursor: %w", err)
 		}
-		if err := q.AdoptCursor(ctx, storedb.AdoptCursorParams{N: number + 1, Seq: done.From - 1, Ahead: encoded(decided)}); err != nil {
-			return fmt.Errorf("storeadmin: write the cursor: %w", err)
+		if err := q.AdoptCursor(ctx, storedb.AdoptCursorParams{N: f.number + 1, Shown: shown, Seq: done.From - 1, Ahead: encoded(decided)}); err != nil {
+			return fmt.Errorf("write the cursor: %w", err)
 		}
 		return nil
 	})
 	return done, err
 }
 
-// refuseYoung returns an error if the former cursor seems to have passed rows that were inserted
-// after it was written, and no seq is given.
-func refuseYoung(ctx context.Context, q *storedb.Queries, from int64) error {
+// beginAdopt begins a transaction, and refuses what has no cursor.
+func beginAdopt(ctx context.Context, tx pgx.Tx, q *storedb.Queries, from int64) error {
+	if from < 0 {
+		return errors.New("the seq from which events are sent again must not be negative; 1 is everything")
+	}
+	is, err := begin(ctx, tx, q, adoptLockTimeout)
+	if err == nil && !is.IsLog {
+		err = errors.New("event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
+	}
+	return err
+}
+
+// former is what the former cursor says.
+type former struct {
+	number  int64 // of the cursor
+	wasHere bool  // it is about this database
+	first   int64 // the seq from which events are sent again
+}
+
+// adoptFrom finds out from which seq on events are sent again. It returns an error if rows would
+// count as published that cannot be.
+func adoptFrom(ctx context.Context, q *storedb.Queries, from int64) (f former, err error) {
+	c, err := q.ReadCursor(ctx)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows) && from == 0:
+		return f, errors.New("event_outbox_cursor has no row that says from where to send again: give the seq; 1 is everything")
+	case errors.Is(err, pgx.ErrNoRows):
+		return former{first: from}, nil
+	case err != nil:
+		return f, fmt.Errorf("read the cursor: %w", err)
+	}
+	here, err := q.Place(ctx)
+	if err != nil {
+		return f, fmt.Errorf("look at the database: %w", err)
+	}
+	young, err := q.YoungRows(ctx, storedb.YoungRowsParams{Floor: c.Floor, FromSeq: from})
+	switch {
+	case err != nil:
+		return f, fmt.Errorf("look for rows that are younger than the cursor: %w", err)
+	case len(young) > 0 && (from == 0 || from > young[0]):
+		return f, fmt.Errorf("the row with seq %[1]d was inserted after the last time of the cursor, so it cannot count as published: "+
+			"the sequence started over, as it does with logical replication; give at most %[1]d as the seq from which to send again (--from-seq); 1 is everything; "+
+			"if that row was published, its created_at is wrong: correct that first", young[0])
+	}
+	f = former{
+		number: c.N, first: from,
+		wasHere: here.NextTx >= c.BaseTx && (c.System == here.System && c.Database == here.Database || c.System == 1 && c.Database == 2), // see SpoilCursor
+	}
+	if f.wasHere {
+		err := adoptAgain(ctx, q, c, &f)
+		return f, err
+	}
 	if from > 0 {
-		return nil
+		return f, nil
 	}
-	former, err := q.ReadCursor(ctx)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil // adoptFrom refuses
+	if f.first = c.Floor + 1; here.Standing >= c.Floor {
+		return f, nil
 	}
+	old, err := q.CountUpTo(ctx, c.Floor)
 	if err != nil {
-		return fmt.Errorf("storeadmin: read the cursor: %w", err)
+		return f, fmt.Errorf("count the events: %w", err)
 	}
-	young, err := q.YoungRows(ctx, former.Floor)
+	return f, fmt.Errorf("the sequence of seq started over, as it does with logical replication: it stands at %d, and the cursor says that all events up to seq %d are published; "+
+		"the log has %d of them: with --from-seq 1 all are sent again, with --from-seq %d none", here.Standing, c.Floor, old, c.Floor+1)
+}
+
+// adoptAgain finds it out if the cursor is about this database, perhaps after an adoption whose answer
+// was lost. Rows that were inserted since cannot count as published.
+func adoptAgain(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow, f *former) error {
+	switch {
+	case f.first > 0:
+	case c.Base == adoptedBase:
+		f.first = c.Seq + 1
+	default:
+		f.first = c.Floor + 1
+	}
+	unseen, err := q.UnseenRows(ctx, storedb.UnseenRowsParams{Shown: c.Shown, FromSeq: f.first})
 	if err != nil {
-		return fmt.Errorf("storeadmin: look for rows that are younger than the cursor: %w", err)
+		return fmt.Errorf("look for rows that are younger than the cursor: %w", err)
 	}
-	if len(young) > 0 {
-		return fmt.Errorf("storeadmin: the row with seq %d was inserted after the last time of the cursor, which says that all rows up to seq %d are published: "+
-			"the sequence started over, as it does with logical replication; give the seq from which to send again; 1 is everything", young[0], former.Floor)
+	if len(unseen) > 0 {
+		return fmt.Errorf("the row with seq %[1]d was inserted after the cursor was written in this database, perhaps by an earlier call, so it cannot count as published: "+
+			"if relays can start, nothing is to be done; else give at most %[1]d as the seq from which to send again (--from-seq); 1 is everything", unseen[0])
 	}
 	return nil
 }
 
-// adoptFrom finds out from which seq on events are sent again, and returns the number of the
-// former cursor.
-func adoptFrom(ctx context.Context, q *storedb.Queries, done *Adopted) (number int64, err error) {
-	former, err := q.ReadCursor(ctx)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows) && done.From == 0:
-		return 0, errors.New("storeadmin: event_outbox_cursor has no row that says from where to send again: give the seq; 1 is everything")
-	case errors.Is(err, pgx.ErrNoRows):
-		return 0, nil
-	case err != nil:
-		return 0, fmt.Errorf("storeadmin: read the cursor: %w", err)
-	case done.From > 0:
-		return former.N, nil
-	}
-	sequence, err := q.Sequence(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
-	}
-	done.From = former.Floor + 1
-	if sequence.Standing < former.Floor { // it started over
-		done.From = 1
-	}
-	return former.N, nil
-}
+// adoptedBase is the base of a cursor after an adoption: it shows nothing.
+const adoptedBase = "3:3:"
 
 // adoptLockTimeout is how long a statement waits for rows that a relay has locked.
 const adoptLockTimeout = 10 * time.Second

@@ -1,6 +1,7 @@
 package storeadmin_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -73,7 +74,8 @@ func TestAdopt(t *testing.T) {
 			{"from a seq", 2, 6, []int64{3, 6}},
 			{"from the first that is not known to be published", 2, 0, []int64{3, 5, 6}},
 			{"everything", 2, 1, []int64{1, 2, 3, 5, 6}},
-			{"a sequence that started over", 1000, 0, []int64{1, 2, 3, 5, 6}},
+			{"a sequence that started over, everything", 1000, 1, []int64{1, 2, 3, 5, 6}},
+			{"a sequence that started over, nothing", 1000, 1001, []int64{3}},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				exec(t, owner, `UPDATE event_outbox_cursor SET floor = $1`, c.floor)
@@ -89,6 +91,11 @@ func TestAdopt(t *testing.T) {
 				var setup *relay.SetupError
 				if err := refusing.Check(t.Context()); !errors.As(err, &setup) || !strings.Contains(setup.Remedy, "outboxrelay store adopt") {
 					t.Errorf("a relay says %v", err)
+				}
+				if c.floor == 1000 {
+					_, err := storeadmin.Adopt(t.Context(), owner, 0)
+					refusedBecause(t, err, "it stands at 6, and the cursor says that all events up to seq 1000 are published; "+
+						"the log has 6 of them: with --from-seq 1 all are sent again, with --from-seq 1001 none")
 				}
 				done, err := storeadmin.Adopt(t.Context(), owner, c.from)
 				ok(t, err)
@@ -130,12 +137,73 @@ func TestAdoptAfterLogicalReplication(t *testing.T) {
 				t.Errorf("Adopt says %v; want that a row is younger", err)
 			}
 		}
+		for _, from := range []int64{5, 100} {
+			_, err := storeadmin.Adopt(t.Context(), owner, from)
+			refusedBecause(t, err, "give at most 4")
+		}
 		_, err := storeadmin.Adopt(t.Context(), owner, 4)
 		ok(t, err)
 		_, _, read = leads(t, pg)
 		// The new rows have the numbers of former ones, so they get other ones.
 		if diff := cmp.Diff([]int64{4, 5, 6, 9, 10, 11, 12, 13}, read); diff != "" {
 			t.Errorf("sent again (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A writer inserts an event with a low seq while a log is adopted. It is sent.
+func TestAdoptWhileEventsAreInserted(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		ok(t, migrations.UpLog(t.Context(), owner))
+		exec(t, owner, someRows)
+		s, lease, read := leads(t, pg)
+		ok(t, s.Settle(t.Context(), lease, relay.Settlement{Published: read}))
+		exec(t, owner, `UPDATE event_outbox_cursor SET system = 7, floor = 6`)
+		exec(t, owner, `UPDATE event_outbox_tick SET published_at = clock_timestamp()`)
+		exec(t, owner, `SELECT setval('event_outbox_seq_seq', 3)`)
+		config, err := pgx.ParseConfig(pg.URL)
+		ok(t, err)
+		config.Tracer = before{"-- name: ForgetTimes": func(*pgx.Conn) { exec(t, owner, strings.Replace(someRows, "6)", "1)", 1)) }}
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		ok(t, err)
+		defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // nothing is at stake on it
+		_, err = storeadmin.Adopt(t.Context(), conn, 7)
+		ok(t, err)
+		if _, _, read := leads(t, pg); len(read) != 1 {
+			t.Errorf("a leader reads %v, want the new event", read)
+		}
+	})
+}
+
+// The answer of Adopt was lost. Calling it again changes nothing, and no event that was inserted in
+// between is lost.
+func TestAdoptAgain(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		ok(t, migrations.UpLog(t.Context(), owner))
+		exec(t, owner, someRows)
+		s, lease, read := leads(t, pg)
+		ok(t, s.Settle(t.Context(), lease, relay.Settlement{Published: read}))
+		exec(t, owner, `UPDATE event_outbox_cursor SET system = 7, floor = 6`)
+		exec(t, owner, `UPDATE event_outbox_tick SET published_at = clock_timestamp()`)
+		exec(t, owner, `SELECT setval('event_outbox_seq_seq', 3)`)
+		for _, from := range []int64{6, 0, 5, 0} {
+			done, err := storeadmin.Adopt(t.Context(), owner, from)
+			ok(t, err)
+			if want := map[int64]bool{6: true, 5: true}; !want[done.From] || from > 0 && done.From != from {
+				t.Errorf("adopted from %d, it says %d", from, done.From)
+			}
+		}
+		exec(t, owner, strings.Replace(someRows, "6)", "1)", 1)) // with seq 4
+		for _, from := range []int64{0, 5, 100} {
+			_, err := storeadmin.Adopt(t.Context(), owner, from)
+			refusedBecause(t, err, "give at most 4")
+		}
+		if _, _, read := leads(t, pg); len(read) != 3 {
+			t.Errorf("a leader reads %v, want 5, 6 and the new event", read)
 		}
 	})
 }

@@ -25,10 +25,14 @@
 // that replays or discards an event ends before the rows are copied, and a later one fails.
 //
 // Writers wait for at most [Config].LockTimeout while Migrate waits for its locks, and
-// [Config].MaxLock while it has them.
+// [Config].MaxLock while it has them. Before, Migrate waits for autovacuum to end, which keeps no
+// writer waiting.
 //
-// Published rows are not copied. They stay in event_outbox_before, until the operator drops
-// it. So an event whose id was published before the move can be inserted again. Of a log, the
+// Migrate refuses what would make inserts fail afterwards, or what would be missing. It cannot know
+// which columns writers name. [PlanMigrate] says what it would do, and what somebody may miss.
+//
+// Published rows are not copied. They stay in event_outbox_before, which takes no inserts, until the
+// operator drops it. So an event whose id was published before the move can be inserted again. Of a log, the
 // view event_outbox_before_history says what became of each event until the move. It needs the
 // other tables whose names begin with event_outbox_before.
 //
@@ -37,7 +41,8 @@
 // [Adopt] is for a log whose cursor is that of another cluster, or is gone: a dump was restored,
 // or the server was upgraded with pg_upgrade or logical replication. The caller says from which
 // seq on events are sent again; those before count as published, unless they failed or waited.
-// What operators have decided about events stays.
+// What operators have decided about events stays. It refuses if events would count as published that
+// were inserted in this cluster. [PlanAdopt] says from where it would have events sent.
 package storeadmin
 
 //go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc generate

@@ -6,6 +6,8 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +22,8 @@ import (
 )
 
 var (
+	//go:embed calm.sql
+	calmSQL string
 	//go:embed lock.sql
 	lockSQL string
 	//go:embed rename.sql
@@ -28,6 +32,8 @@ var (
 	privilegesSQL string
 	//go:embed leave_log.sql
 	leaveLogSQL string
+	//go:embed close.sql
+	closeSQL string
 )
 
 // Config configures [Migrate]. The zero value of a field means its default.
@@ -49,7 +55,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.MaxRows = cmp.Or(c.MaxRows, 20_000)
+	c.MaxRows = min(cmp.Or(c.MaxRows, 20_000), math.MaxInt32-1) // a statement copies one more, to show that there are more
 	c.LockTimeout = cmp.Or(c.LockTimeout, 250*time.Millisecond)
 	c.MaxLock = cmp.Or(c.MaxLock, 10*time.Second)
 	c.Patience = cmp.Or(c.Patience, time.Minute)
@@ -66,35 +72,42 @@ type Result struct {
 // Reasons why Migrate does nothing.
 var (
 	// ErrSameStore is returned if event_outbox is what it is to become.
-	ErrSameStore = errors.New("storeadmin: event_outbox is of this store already")
+	ErrSameStore = errors.New("event_outbox is of this store already, perhaps since an earlier call whose answer was lost")
 	// ErrBefore is returned if there is an event_outbox_before of an earlier move, or a table
 	// that belongs to it.
-	ErrBefore = errors.New("storeadmin: event_outbox_before is still there from an earlier move, or a table that belongs to it: " +
-		"drop what begins with event_outbox_before when its events are not needed any more")
+	ErrBefore = errors.New("event_outbox_before is still there from an earlier move, or a table that belongs to it")
 	// ErrManyRows is returned if more rows are unpublished than Config.MaxRows.
-	ErrManyRows = errors.New("storeadmin: too many rows are not published")
+	ErrManyRows = errors.New("too many rows are not published")
 	// ErrSlow is returned if copying the rows would have taken longer than Config.MaxLock.
-	ErrSlow = errors.New("storeadmin: writers would have to wait for too long")
+	ErrSlow = errors.New("writers would have to wait for too long")
 	// ErrSameID is returned if an event of a log waits for its next attempt, and its id was inserted
 	// again. A table has an id once.
-	ErrSameID = errors.New("storeadmin: rows wait in event_outbox_failed whose ids were inserted again, and a table has an id once")
+	ErrSameID = errors.New("rows wait in event_outbox_failed whose ids were inserted again, and a table has an id once")
 	// ErrForeign is returned if the cursor of the log is that of another database.
-	ErrForeign = errors.New("storeadmin: the cursor of the log is that of another database, so it does not say which events are published")
+	ErrForeign = errors.New("the cursor of the log is that of another database, so it does not say which events are published")
 	// ErrBusy is returned if the lock was not free in time.
-	ErrBusy = errors.New("storeadmin: transactions hold event_outbox")
+	ErrBusy = errors.New("transactions hold event_outbox")
 )
 
-// Migrate moves the outbox of the search_path to a store. It changes nothing if it returns an
-// error other than [ErrUnsearched].
+// Migrate moves the outbox of the search_path to a store. It has changed nothing if it returns an
+// error, except for [ErrUnsearched], and if the answer to its COMMIT was lost. Then another call
+// returns [ErrSameStore].
 func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Result, error) {
-	c = c.withDefaults()
+	result, err := migrate(ctx, conn, to, c.withDefaults())
+	if err != nil {
+		err = fmt.Errorf("storeadmin: %w", err)
+	}
+	return result, err
+}
+
+func migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Result, error) {
 	s := search{ctx: ctx, conn: conn}
 	if to == migrations.StoreLog {
 		if err := s.first(c); err != nil {
 			return Result{}, err
 		}
 		if s.unfinished > 0 {
-			copied, err := s.second(s.unfinished)
+			copied, err := s.second(s.searched, s.unfinished)
 			return Result{Rows: copied}, err
 		}
 	}
@@ -103,13 +116,13 @@ func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 		result, mark, busy, err := attempt(ctx, conn, to, c, s.found)
 		switch {
 		case !busy && err == nil && to == migrations.StoreLog:
-			copied, err := s.second(mark)
+			copied, err := s.second(0, mark)
 			result.Rows += copied
 			return result, err
 		case !busy:
 			return result, err
 		case time.Now().Add(pause).After(limit):
-			return result, fmt.Errorf("%w for longer than %s at a time: end long transactions, or try again: %w", ErrBusy, c.LockTimeout, err)
+			return result, fmt.Errorf("%w, and did not leave it within %s: %s", ErrBusy, c.Patience, holders(ctx, conn))
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -132,12 +145,15 @@ func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config,
 		if err := m.prepare(); err != nil {
 			return err
 		}
+		if err := m.calm(); err != nil {
+			return err
+		}
 		if err := m.limit(c.LockTimeout); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, lockSQL); err != nil {
 			busy = sqlstate.Code(err) == queryCanceled && ctx.Err() == nil
-			return fmt.Errorf("storeadmin: lock event_outbox: %w", err)
+			return fmt.Errorf("lock event_outbox: %w", err)
 		}
 		locked := time.Now()
 		m.end = locked.Add(c.MaxLock)
@@ -173,80 +189,41 @@ type move struct {
 	rows    int64
 	leftOut int64
 	end     time.Time // of the locks
+	types   []storedb.TextTypesRow
 }
 
 // begin overrides the defaults of the database, and acts as the tables' owner.
 func begin(ctx context.Context, tx pgx.Tx, q *storedb.Queries, lockTimeout time.Duration) (storedb.DescribeOutboxRow, error) {
 	_, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '%dms'; SET LOCAL row_security = off`, lockTimeout.Milliseconds()))
 	if err != nil {
-		return storedb.DescribeOutboxRow{}, fmt.Errorf("storeadmin: begin: %w", err)
+		return storedb.DescribeOutboxRow{}, fmt.Errorf("begin: %w", err)
 	}
 	is, err := q.DescribeOutbox(ctx)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return is, errors.New("storeadmin: there is no event_outbox in the search_path: set the schema of the outbox, or create it (outboxgen migration)")
+		return is, errors.New("there is no event_outbox in the search_path: set the schema of the outbox, or create it (outboxgen migration)")
 	case err != nil:
-		return is, fmt.Errorf("storeadmin: look at event_outbox: %w", err)
+		return is, fmt.Errorf("look at event_outbox: %w", err)
 	case is.IsLog && !is.HasCursor:
-		return is, errors.New("storeadmin: event_outbox is partitioned and not a log of outboxgen: event_outbox_cursor is missing")
+		return is, errors.New("event_outbox is partitioned and not a log of outboxgen: event_outbox_cursor is missing")
 	}
 	if is.OwnedByAnother {
 		if _, err := tx.Exec(ctx, "SET LOCAL ROLE "+pgx.Identifier{is.Owner}.Sanitize()); err != nil {
-			return is, fmt.Errorf("storeadmin: event_outbox belongs to role %s, which this role cannot act as: connect as the owner: %w", is.Owner, err)
+			return is, fmt.Errorf("event_outbox belongs to role %s, which this role cannot act as: %w", is.Owner, err)
 		}
 	}
 	return is, nil
 }
 
-// prepare looks whether the move is possible.
-func (m *move) prepare() error {
-	is, err := begin(m.ctx, m.tx, m.q, m.c.LockTimeout)
-	switch {
-	case err != nil:
-		return err
-	case is.IsLog == (m.to == migrations.StoreLog):
-		return ErrSameStore
-	case is.Before != "":
-		return fmt.Errorf("%w: there is %s", ErrBefore, is.Before)
-	case !is.Marked:
-		return errors.New("storeadmin: event_outbox_lease has no low_water: apply what `outboxgen migration --indexes` prints, or --upgrade for an older outbox")
+// create creates the new event_outbox. Its columns of text have the types that they had: those of
+// an upgraded table may be longer than ours, and writers may use that.
+func (m *move) create() error {
+	sql := migrations.OutboxSQL(m.to)
+	for _, column := range m.types {
+		declared := regexp.MustCompile(`(?m)^(    ` + column.Name + ` +)varchar\([0-9]+\)`)
+		sql = declared.ReplaceAllString(sql, "${1}"+column.Type)
 	}
-	obstacles, err := m.q.Obstacles(m.ctx)
-	if err != nil {
-		return fmt.Errorf("storeadmin: look at what belongs to event_outbox: %w", err)
-	}
-	if len(obstacles) > 0 {
-		return fmt.Errorf("storeadmin: event_outbox has %s, which the new one or its subscribers would lack: drop it before the move, and create it again afterwards",
-			strings.Join(obstacles, ", "))
-	}
-	if is.IsLog { // look before writers wait
-		_, _, err = m.cursor()
-	}
-	return err
-}
-
-// limit limits each of the next statements.
-func (m *move) limit(d time.Duration) error {
-	return m.exec(fmt.Sprintf("SET LOCAL statement_timeout = %d", max(d.Milliseconds(), 1)))
-}
-
-// hurry limits the next statement to the time that is left with the locks.
-func (m *move) hurry() error {
-	left := time.Until(m.end)
-	if left <= 0 {
-		return m.slow(nil)
-	}
-	return m.limit(left)
-}
-
-// slow is the error when no time is left.
-func (m *move) slow(cause error) error {
-	err := fmt.Errorf("%w: longer than %s; nothing was changed: let the relay publish events, end long transactions that write to event_outbox, or raise the limit",
-		ErrSlow, m.c.MaxLock)
-	if cause != nil {
-		return fmt.Errorf("%w: %w", err, cause)
-	}
-	return err
+	return m.exec(sql)
 }
 
 // passed reads up to where the events of a log are published. If numbers may come again, events get
@@ -261,10 +238,10 @@ func (m *move) passed() (storedb.CopyUnpassedParams, error) {
 	case errors.Is(err, pgx.ErrNoRows):
 		return p, nil
 	case err != nil:
-		return p, fmt.Errorf("storeadmin: give events other numbers, because the sequence of seq was set back: %w", err)
+		return p, fmt.Errorf("give events other numbers, because the sequence of seq was set back: %w", err)
 	}
 	if p, renumber, err = m.cursor(); err == nil && renumber >= 0 {
-		err = fmt.Errorf("storeadmin: the sequence of seq was set back, and events could not get other numbers: %s", outcome)
+		err = fmt.Errorf("the sequence of seq was set back, and events could not get other numbers: %s", outcome)
 	}
 	return p, err
 }
@@ -276,11 +253,11 @@ func (m *move) cursor() (p storedb.CopyUnpassedParams, renumber int64, err error
 		return p, -1, fmt.Errorf("%w: event_outbox_cursor has no row: %s", ErrForeign, adoptFirst)
 	}
 	if err != nil {
-		return p, -1, fmt.Errorf("storeadmin: read the cursor: %w", err)
+		return p, -1, fmt.Errorf("read the cursor: %w", err)
 	}
 	here, err := m.q.Place(m.ctx)
 	if err != nil {
-		return p, -1, fmt.Errorf("storeadmin: look at the database: %w", err)
+		return p, -1, fmt.Errorf("look at the database: %w", err)
 	}
 	belongs := c.System != 0
 	if belongs && (c.System != here.System || c.Database != here.Database) || here.NextTx < c.BaseTx {
@@ -288,7 +265,7 @@ func (m *move) cursor() (p storedb.CopyUnpassedParams, renumber int64, err error
 	}
 	ahead, err := logcursor.Decode(c.Ahead)
 	if err != nil {
-		return p, -1, fmt.Errorf("storeadmin: event_outbox_cursor.ahead: %w", err)
+		return p, -1, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
 	}
 	last := max(c.Seq, c.Floor)
 	if len(ahead) > 0 {
@@ -301,7 +278,7 @@ func (m *move) cursor() (p storedb.CopyUnpassedParams, renumber int64, err error
 	}
 	again, err := m.q.HasNumberAgain(m.ctx, storedb.HasNumberAgainParams{Base: c.Base, Floor: c.Floor, Shown: c.Shown, Seq: c.Seq})
 	if err != nil {
-		return p, -1, fmt.Errorf("storeadmin: look for numbers that were used twice: %w", err)
+		return p, -1, fmt.Errorf("look for numbers that were used twice: %w", err)
 	}
 	if again {
 		return p, c.N, nil
@@ -326,7 +303,7 @@ func (m *move) run() error {
 	}
 	sequence, err := m.q.Sequence(m.ctx)
 	if err != nil {
-		return fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
+		return fmt.Errorf("read the sequence of seq: %w", err)
 	}
 	steps := []struct {
 		what string
@@ -334,7 +311,7 @@ func (m *move) run() error {
 	}{
 		{"end the leader's term", func() error { return m.q.EndTerms(m.ctx) }},
 		{"rename event_outbox", func() error { return m.exec(renameSQL) }},
-		{"create event_outbox", func() error { return m.exec(migrations.OutboxSQL(m.to)) }},
+		{"create event_outbox", m.create},
 		{"continue the sequence", func() error {
 			_, err := m.q.ContinueSequence(m.ctx, max(sequence.Standing, sequence.Highest))
 			return err
@@ -346,13 +323,14 @@ func (m *move) run() error {
 			}
 			return m.intoTable(passed)
 		}},
+		{"close event_outbox_before", func() error { return m.exec(closeSQL) }},
 	}
 	for _, step := range steps {
 		if err := m.hurry(); err != nil {
 			return err
 		}
 		if err := step.do(); err != nil {
-			return fmt.Errorf("storeadmin: %s: %w", step.what, err)
+			return fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
 	return nil
@@ -401,7 +379,10 @@ func (m *move) intoLog(sequence storedb.SequenceRow) error {
 		return err
 	}
 	if m.mark > 0 {
-		if err := m.exec(note(m.mark)); err != nil {
+		if err := m.q.MarkCopied(m.ctx, m.found); err != nil {
+			return err
+		}
+		if err := m.exec(note(0, m.mark)); err != nil {
 			return err
 		}
 	}

@@ -217,7 +217,7 @@ func TestMigrateContinuesItsSearch(t *testing.T) {
 	owner := pg.Connect(t.Context())
 	ok(t, migrations.Up(t.Context(), owner))
 	exec(t, owner, someRows)
-	exec(t, owner, `UPDATE event_outbox SET published_at = now()`)
+	exec(t, owner, `UPDATE event_outbox SET published_at = now() WHERE seq <> 2`) // 2 was unpublished before
 	exec(t, owner, `INSERT INTO event_outbox_lease (epoch, low_water, low_water_file) VALUES (7, 6, pg_relation_filenode('event_outbox_seq_seq'))`)
 	config, err := pgx.ParseConfig(pg.URL)
 	ok(t, err)
@@ -230,6 +230,10 @@ func TestMigrateContinuesItsSearch(t *testing.T) {
 	defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // it was killed
 	if _, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{MaxLock: time.Minute}); !errors.Is(err, storeadmin.ErrUnsearched) {
 		t.Errorf("killed, it says %v", err)
+	}
+	refusedBecause(t, moveTo(t, owner, migrations.StoreTable), "its search for events is not done")
+	if got := lines(t, owner, `DELETE FROM event_outbox RETURNING event_key`); !cmp.Equal(got, []string{"k2"}) { // published, and then the retention
+		t.Errorf("the log has %q", got)
 	}
 	result, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{})
 	ok(t, err)

@@ -15,7 +15,7 @@ import (
 // ErrUnsearched is returned if the outbox was moved to a log, and the search of its former rows
 // failed afterwards. Rows that somebody unpublished by hand while the outbox moved may not be in the
 // log. Call Migrate again: it continues the search.
-var ErrUnsearched = errors.New("storeadmin: the outbox was moved, but event_outbox_before was not searched for rows that were unpublished during the move: run the command again")
+var ErrUnsearched = errors.New("the outbox was moved, but event_outbox_before was not searched for rows that were unpublished during the move: run the command again")
 
 // searchRows limits the rows that one statement looks at.
 const searchRows = 20_000
@@ -26,9 +26,9 @@ const searchRows = 20_000
 type search struct {
 	ctx  context.Context
 	conn *pgx.Conn
-	// unfinished is the mark of a former move to a log whose second look is missing.
-	unfinished int64
-	found      []pgtype.UUID
+	// unfinished is the mark of a former move to a log whose second look has only come to searched.
+	searched, unfinished int64
+	found                []pgtype.UUID
 }
 
 // first looks before the locks.
@@ -40,7 +40,7 @@ func (s *search) first(c Config) error {
 		if err != nil {
 			return err
 		}
-		if s.unfinished = is.Unsearched; is.IsLog && s.unfinished > 0 {
+		if s.searched, s.unfinished = is.Searched, is.Unsearched; is.IsLog && s.unfinished > 0 {
 			return nil
 		}
 		if err := m.prepare(); err != nil { // before much is read in vain
@@ -48,7 +48,7 @@ func (s *search) first(c Config) error {
 		}
 		sequence, err := m.q.Sequence(s.ctx)
 		if err != nil {
-			return fmt.Errorf("storeadmin: read the sequence of seq: %w", err)
+			return fmt.Errorf("read the sequence of seq: %w", err)
 		}
 		mark = sequence.LowWater
 		return nil
@@ -57,10 +57,10 @@ func (s *search) first(c Config) error {
 		return err
 	}
 	s.found = []pgtype.UUID{} // not NULL
-	return s.pages(mark, func(q *storedb.Queries, after int64) (looked, last int64, err error) {
+	return s.pages(0, mark, func(q *storedb.Queries, _ pgx.Tx, after int64) (looked, last int64, err error) {
 		page, err := q.SearchBelow(s.ctx, storedb.SearchBelowParams{After: after, LowWater: mark, WindowRows: searchRows})
 		if err != nil {
-			return 0, 0, fmt.Errorf("storeadmin: look for rows that were unpublished by hand: %w", err)
+			return 0, 0, fmt.Errorf("look for rows that were unpublished by hand: %w", err)
 		}
 		if s.found = append(s.found, page.Found...); len(s.found) > c.MaxRows {
 			return 0, 0, tooMany(c)
@@ -69,25 +69,28 @@ func (s *search) first(c Config) error {
 	})
 }
 
-// note makes an interrupted move continue with the second look.
-func note(mark int64) string {
+// note makes an interrupted move continue with the second look, after a seq.
+func note(after, mark int64) string {
 	if mark == 0 {
 		return `COMMENT ON TABLE event_outbox_before IS NULL`
 	}
-	return fmt.Sprintf(`COMMENT ON TABLE event_outbox_before IS 'not searched up to seq %d'`, mark)
+	return fmt.Sprintf(`COMMENT ON TABLE event_outbox_before IS 'not searched after seq %d up to seq %d'`, after, mark)
 }
 
 // second copies the rows that were unpublished after the first look, and returns how many. The
-// move is over, so no more can come.
-func (s *search) second(mark int64) (copied int64, err error) {
-	err = s.pages(mark, func(q *storedb.Queries, after int64) (looked, last int64, err error) {
-		page, err := q.CopyForgotten(s.ctx, storedb.CopyForgottenParams{After: after, LowWater: mark, WindowRows: searchRows, Found: s.found})
-		copied += page.Copied
+// move is over, so no more can come. It notes each page with it, so that no row is copied twice.
+func (s *search) second(after, mark int64) (copied int64, err error) {
+	err = s.pages(after, mark, func(q *storedb.Queries, tx pgx.Tx, after int64) (looked, last int64, err error) {
+		page, err := q.CopyForgotten(s.ctx, storedb.CopyForgottenParams{After: after, LowWater: mark, WindowRows: searchRows})
+		if err == nil {
+			copied += page.Copied
+			_, err = tx.Exec(s.ctx, note(page.Last, mark))
+		}
 		return page.Looked, page.Last, err
 	})
 	if err == nil && mark > 0 {
-		err = s.page(func(q *storedb.Queries, tx pgx.Tx) error {
-			_, err := tx.Exec(s.ctx, note(0))
+		err = s.page(func(_ *storedb.Queries, tx pgx.Tx) error {
+			_, err := tx.Exec(s.ctx, note(0, 0))
 			return err
 		})
 	}
@@ -97,11 +100,11 @@ func (s *search) second(mark int64) (copied int64, err error) {
 	return copied, err
 }
 
-// pages calls look for one page of the rows up to mark after the other.
-func (s *search) pages(mark int64, look func(q *storedb.Queries, after int64) (looked, last int64, err error)) error {
-	for after, more := int64(0), mark > 0; more; {
-		err := s.page(func(q *storedb.Queries, _ pgx.Tx) error {
-			looked, last, err := look(q, after)
+// pages calls look for one page of the rows after a seq and up to mark after the other.
+func (s *search) pages(after, mark int64, look func(q *storedb.Queries, tx pgx.Tx, after int64) (looked, last int64, err error)) error {
+	for more := mark > 0; more; {
+		err := s.page(func(q *storedb.Queries, tx pgx.Tx) error {
+			looked, last, err := look(q, tx, after)
 			after, more = last, looked == searchRows
 			return err
 		})

@@ -13,7 +13,7 @@ import (
 
 const adoptCursor = `-- name: AdoptCursor :exec
 INSERT INTO event_outbox_cursor (n, base, shown, seq, ahead, system, database, sequence_file)
-SELECT $1::bigint, '3:3:'::pg_snapshot, pg_current_snapshot(), $2::bigint, $3::bytea,
+SELECT $1::bigint, '3:3:'::pg_snapshot, $2::pg_snapshot, $3::bigint, $4::bytea,
        (SELECT c.system_identifier FROM pg_control_system() AS c)::bigint,
        (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())::bigint,
        pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint
@@ -21,13 +21,19 @@ SELECT $1::bigint, '3:3:'::pg_snapshot, pg_current_snapshot(), $2::bigint, $3::b
 
 type AdoptCursorParams struct {
 	N     int64
+	Shown string
 	Seq   int64
 	Ahead []byte
 }
 
-// AdoptCursor makes the rows settled that this statement's snapshot shows, up to a seq.
+// AdoptCursor makes the rows settled that a snapshot shows, up to a seq.
 func (q *Queries) AdoptCursor(ctx context.Context, arg AdoptCursorParams) error {
-	_, err := q.db.Exec(ctx, adoptCursor, arg.N, arg.Seq, arg.Ahead)
+	_, err := q.db.Exec(ctx, adoptCursor,
+		arg.N,
+		arg.Shown,
+		arg.Seq,
+		arg.Ahead,
+	)
 	return err
 }
 
@@ -108,7 +114,7 @@ WITH looked AS MATERIALIZED (
     SELECT b.id, b.aggregate_id, b.aggregate_type, b.event_type, b.event_data, b.event_key, b.created_at,
            coalesce(b.topic, regexp_replace(b.event_data::text, E'\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', E'\\\\u0020', 'g')::json ->> 'topic', b.event_type), b.headers, b.partition
     FROM looked JOIN event_outbox_before AS b ON b.id = looked.id
-    WHERE looked.unsettled AND b.id <> ALL($4::uuid[])
+    WHERE looked.unsettled
     ORDER BY b.seq
     ON CONFLICT (id) DO NOTHING
     RETURNING id
@@ -120,7 +126,6 @@ type CopyForgottenParams struct {
 	After      int64
 	LowWater   int64
 	WindowRows int32
-	Found      []pgtype.UUID
 }
 
 type CopyForgottenRow struct {
@@ -133,12 +138,7 @@ type CopyForgottenRow struct {
 // those that were unpublished after SearchBelow had looked at them. They get new numbers, as restored
 // rows of a log do.
 func (q *Queries) CopyForgotten(ctx context.Context, arg CopyForgottenParams) (CopyForgottenRow, error) {
-	row := q.db.QueryRow(ctx, copyForgotten,
-		arg.After,
-		arg.LowWater,
-		arg.WindowRows,
-		arg.Found,
-	)
+	row := q.db.QueryRow(ctx, copyForgotten, arg.After, arg.LowWater, arg.WindowRows)
 	var i CopyForgottenRow
 	err := row.Scan(&i.Looked, &i.Last, &i.Copied)
 	return i, err
@@ -246,6 +246,82 @@ func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int
 	return result.RowsAffected(), nil
 }
 
+const countOfLog = `-- name: CountOfLog :one
+SELECT count(*) FROM (
+    SELECT u.id FROM (
+        SELECT o.id FROM event_outbox AS o
+        WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
+          AND (o.seq > $3::bigint OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
+          AND o.seq NOT IN (SELECT unnest($5::bigint[]))
+        UNION
+        SELECT l.id FROM event_outbox_late AS l WHERE l.published_at IS NULL
+        UNION
+        SELECT f.id FROM event_outbox_failed AS f
+    ) AS u
+    LIMIT $6
+) AS n
+`
+
+type CountOfLogParams struct {
+	Floor   int64
+	Base    string
+	Seq     int64
+	Shown   string
+	Ahead   []int64
+	MaxRows int32
+}
+
+func (q *Queries) CountOfLog(ctx context.Context, arg CountOfLogParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countOfLog,
+		arg.Floor,
+		arg.Base,
+		arg.Seq,
+		arg.Shown,
+		arg.Ahead,
+		arg.MaxRows,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countOfTable = `-- name: CountOfTable :one
+SELECT count(*) FROM (
+    SELECT u.id FROM (
+        SELECT a.id FROM event_outbox AS a WHERE a.seq > $1::bigint AND a.published_at IS NULL
+        UNION
+        SELECT w.id FROM event_outbox AS w WHERE w.next_attempt_at IS NOT NULL AND w.published_at IS NULL
+        UNION
+        SELECT d.id FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
+    ) AS u
+    LIMIT $2
+) AS n
+`
+
+type CountOfTableParams struct {
+	LowWater int64
+	MaxRows  int32
+}
+
+// CountOfTable counts the rows of a table that CopyRows would copy, and CountOfLog those of a log.
+func (q *Queries) CountOfTable(ctx context.Context, arg CountOfTableParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countOfTable, arg.LowWater, arg.MaxRows)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countUpTo = `-- name: CountUpTo :one
+SELECT count(*) FROM event_outbox AS o WHERE o.seq <= $1::bigint
+`
+
+func (q *Queries) CountUpTo(ctx context.Context, seq int64) (int64, error) {
+	row := q.db.QueryRow(ctx, countUpTo, seq)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const decided = `-- name: Decided :many
 SELECT e.seq::bigint AS seq
 FROM (
@@ -282,12 +358,10 @@ func (q *Queries) Decided(ctx context.Context, fromSeq int64) ([]int64, error) {
 const describeOutbox = `-- name: DescribeOutbox :one
 SELECT (c.relkind = 'p')::boolean AS is_log, pg_get_userbyid(c.relowner)::text AS owner, (pg_get_userbyid(c.relowner) <> current_user)::boolean AS owned_by_another,
        (to_regclass('event_outbox_cursor') IS NOT NULL)::boolean AS has_cursor,
-       coalesce(coalesce(to_regclass('event_outbox_before'), to_regclass('event_outbox_before_cursor'), to_regclass('event_outbox_before_late'),
-                         to_regclass('event_outbox_before_failed'), to_regclass('event_outbox_before_tick'), to_regclass('event_outbox_before_deleted'),
-                         to_regclass('event_outbox_before_history'))::text, '')::text AS before,
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                WHERE a.attrelid = to_regclass('event_outbox_lease')::oid AND a.attname = 'low_water' AND NOT a.attisdropped)::boolean AS marked,
-       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched up to seq ([0-9]+)$')::bigint, 0)::bigint AS unsearched
+       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched after seq ([0-9]+) up to seq [0-9]+$')::bigint, 0)::bigint AS searched,
+       coalesce(substring(obj_description(to_regclass('event_outbox_before')::oid, 'pg_class') FROM '^not searched after seq [0-9]+ up to seq ([0-9]+)$')::bigint, 0)::bigint AS unsearched
 FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid
 `
 
@@ -296,13 +370,13 @@ type DescribeOutboxRow struct {
 	Owner          string
 	OwnedByAnother bool
 	HasCursor      bool
-	Before         string
 	Marked         bool
+	Searched       int64
 	Unsearched     int64
 }
 
-// DescribeOutbox says what there is. unsearched is the low-water mark up to which CopyForgotten has to
-// look at event_outbox_before, if a move was interrupted before that.
+// DescribeOutbox says what there is. If a move was interrupted before CopyForgotten
+// had looked at all rows of event_outbox_before up to the low-water mark, that is unsearched, and searched is how far it came.
 func (q *Queries) DescribeOutbox(ctx context.Context) (DescribeOutboxRow, error) {
 	row := q.db.QueryRow(ctx, describeOutbox)
 	var i DescribeOutboxRow
@@ -311,8 +385,8 @@ func (q *Queries) DescribeOutbox(ctx context.Context) (DescribeOutboxRow, error)
 		&i.Owner,
 		&i.OwnedByAnother,
 		&i.HasCursor,
-		&i.Before,
 		&i.Marked,
+		&i.Searched,
 		&i.Unsearched,
 	)
 	return i, err
@@ -448,6 +522,99 @@ func (q *Queries) HasNumberAgain(ctx context.Context, arg HasNumberAgainParams) 
 	return again, err
 }
 
+const holders = `-- name: Holders :many
+SELECT coalesce(l.pid, 0)::integer AS pid,
+       concat_ws(', ', a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backend_type, 'client backend')), a.state)::text AS detail,
+       string_agg(DISTINCT l.mode || ' on ' || c.relname, ', ')::text AS locks,
+       coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1)::bigint AS seconds
+FROM pg_catalog.pg_locks AS l
+JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+  AND l.relation IN (
+      SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox', 'event_outbox_lease', 'event_outbox_audit', 'event_outbox_cursor', 'event_outbox_late',
+                                                        'event_outbox_failed', 'event_outbox_tick', 'event_outbox_deleted']) AS n (name)
+      UNION ALL
+      SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox')::oid)
+  AND l.pid IS DISTINCT FROM pg_backend_pid()
+GROUP BY l.pid, l.virtualtransaction, a.usename, a.application_name, a.backend_type, a.state, a.xact_start
+ORDER BY a.xact_start NULLS LAST, l.pid
+LIMIT 5
+`
+
+type HoldersRow struct {
+	Pid     int32
+	Detail  string
+	Locks   string
+	Seconds int64
+}
+
+// Holders lists the sessions and prepared transactions that hold locks on the tables that Migrate
+// locks, the oldest first. The pid of a prepared transaction is 0. Without pg_read_all_stats little
+// is known of other roles: the time is -1.
+func (q *Queries) Holders(ctx context.Context) ([]HoldersRow, error) {
+	rows, err := q.db.Query(ctx, holders)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HoldersRow
+	for rows.Next() {
+		var i HoldersRow
+		if err := rows.Scan(
+			&i.Pid,
+			&i.Detail,
+			&i.Locks,
+			&i.Seconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const kept = `-- name: Kept :many
+SELECT quote_ident(c.relname)::text AS name, (c.relkind = 'v')::boolean AS is_view, c.relispartition AS is_partition
+FROM pg_catalog.pg_class AS c
+WHERE c.oid IN (
+    SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox_before', 'event_outbox_before_cursor', 'event_outbox_before_late', 'event_outbox_before_failed',
+                                                      'event_outbox_before_tick', 'event_outbox_before_deleted', 'event_outbox_before_history']) AS n (name)
+    UNION ALL
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox_before')::oid)
+ORDER BY c.relispartition, c.relkind = 'v', c.relname
+`
+
+type KeptRow struct {
+	Name        string
+	IsView      bool
+	IsPartition bool
+}
+
+// Kept lists what is left of a former move, each before its partitions.
+func (q *Queries) Kept(ctx context.Context) ([]KeptRow, error) {
+	rows, err := q.db.Query(ctx, kept)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []KeptRow
+	for rows.Next() {
+		var i KeptRow
+		if err := rows.Scan(&i.Name, &i.IsView, &i.IsPartition); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const leftOut = `-- name: LeftOut :one
 SELECT count(*) FILTER (WHERE f.dead_at IS NULL) AS waiting, count(*) FILTER (WHERE f.dead_at IS NOT NULL) AS dead
 FROM event_outbox_failed AS f
@@ -465,6 +632,67 @@ func (q *Queries) LeftOut(ctx context.Context) (LeftOutRow, error) {
 	var i LeftOutRow
 	err := row.Scan(&i.Waiting, &i.Dead)
 	return i, err
+}
+
+const lost = `-- name: Lost :many
+SELECT o.what::text AS what FROM (
+    SELECT 'the index ' || c.relname AS what FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = to_regclass('event_outbox')::oid AND NOT i.indisunique
+      AND c.relname <> ALL(ARRAY['ix_event_outbox_seq', 'ix_event_outbox_aggregate', 'ix_event_outbox_tx', 'ix_event_outbox_waiting', 'ix_event_outbox_retried', 'ix_event_outbox_dead'])
+    UNION ALL
+    SELECT 'the storage parameter ' || p.parameter FROM pg_catalog.pg_class AS c CROSS JOIN LATERAL unnest(c.reloptions) AS p (parameter)
+    WHERE c.oid = to_regclass('event_outbox')::oid
+      AND p.parameter <> ALL(ARRAY['autovacuum_vacuum_scale_factor=0.01', 'autovacuum_vacuum_threshold=1000', 'fillfactor=50'])
+    UNION ALL
+    SELECT 'the tablespace ' || s.spcname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_tablespace AS s ON s.oid = c.reltablespace
+    WHERE c.oid = to_regclass('event_outbox')::oid
+    UNION ALL
+    SELECT 'the privileges ' || string_agg(DISTINCT g.privilege_type, ', ') || ' of ' || CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee)::text END
+    FROM (
+        SELECT a.grantee, a.privilege_type, c.relowner FROM pg_catalog.pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a WHERE c.oid = to_regclass('event_outbox')::oid
+        UNION ALL
+        SELECT a.grantee, a.privilege_type, c.relowner
+        FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_attribute AS t ON t.attrelid = c.oid CROSS JOIN LATERAL aclexplode(t.attacl) AS a
+        WHERE c.oid = to_regclass('event_outbox')::oid AND NOT t.attisdropped
+    ) AS g
+    WHERE g.grantee <> g.relowner AND g.privilege_type NOT IN ('SELECT', 'INSERT') AND pg_get_userbyid(g.grantee)::text <> ALL($1::text[])
+    GROUP BY g.grantee
+) AS o
+ORDER BY 1
+`
+
+// Lost lists what of event_outbox the new one does without, and no insert fails for it. The roles with
+// the given names get what they need.
+func (q *Queries) Lost(ctx context.Context, roles []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, lost, roles)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var what string
+		if err := rows.Scan(&what); err != nil {
+			return nil, err
+		}
+		items = append(items, what)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const markCopied = `-- name: MarkCopied :exec
+UPDATE event_outbox_before AS b SET next_attempt_at = now()
+WHERE b.id = ANY($1::uuid[]) AND b.published_at IS NULL AND b.next_attempt_at IS NULL AND b.dead_at IS NULL
+`
+
+// MarkCopied marks rows up to the low-water mark that were copied as rows that wait, so that CopyForgotten
+// does not copy them again: when it is called, they may have been published and deleted.
+func (q *Queries) MarkCopied(ctx context.Context, found []pgtype.UUID) error {
+	_, err := q.db.Exec(ctx, markCopied, found)
+	return err
 }
 
 const noteDeleted = `-- name: NoteDeleted :exec
@@ -519,6 +747,37 @@ func (q *Queries) NoteTick(ctx context.Context) error {
 	return err
 }
 
+const nullable = `-- name: Nullable :many
+SELECT a.attname::text AS name FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = to_regclass('event_outbox')::oid AND NOT a.attisdropped AND NOT a.attnotnull
+  AND a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'created_at', 'topic'])
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+                  WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND pg_get_expr(k.conbin, k.conrelid) = '(' || a.attname || ' IS NOT NULL)')
+ORDER BY a.attnum
+`
+
+// Nullable lists the columns in which the new event_outbox takes no null, and the former one does: an
+// upgraded table allows rows without a topic.
+func (q *Queries) Nullable(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, nullable)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const obstacles = `-- name: Obstacles :many
 SELECT o.what::text AS what FROM (
     SELECT 'the trigger ' || t.tgname AS what FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = to_regclass('event_outbox')::oid AND NOT t.tgisinternal
@@ -526,33 +785,69 @@ SELECT o.what::text AS what FROM (
     SELECT 'the foreign key ' || k.conname FROM pg_catalog.pg_constraint AS k
     WHERE k.contype = 'f' AND (k.confrelid = to_regclass('event_outbox')::oid OR k.conrelid = to_regclass('event_outbox')::oid)
     UNION ALL
-    SELECT 'the view ' || v.relname FROM pg_catalog.pg_class AS v
-    WHERE v.relname <> 'event_outbox_history' AND v.oid IN (
-        SELECT r.ev_class FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
-        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass('event_outbox')::oid)
+    SELECT 'the constraint ' || k.conname FROM pg_catalog.pg_constraint AS k
+    WHERE k.contype IN ('c', 'x') AND k.conrelid = to_regclass('event_outbox')::oid AND k.conname !~ '^event_outbox_(tombstone|partition_check[0-9]*)$'
+      AND pg_get_expr(k.conbin, k.conrelid) IS DISTINCT FROM '(topic IS NOT NULL)'
+      AND NOT coalesce(k.conkey <@ ARRAY(SELECT a.attnum FROM pg_catalog.pg_attribute AS a
+                                         WHERE a.attrelid = k.conrelid AND a.attname = ANY(ARRAY['published_at', 'retry_count', 'last_error', 'next_attempt_at', 'dead_at'])), false)
+    UNION ALL
+    SELECT 'the unique index ' || c.relname FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = to_regclass('event_outbox')::oid AND i.indisunique
+      AND NOT (i.indnkeyatts = 1 AND i.indpred IS NULL
+               AND i.indkey[0] = (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = i.indrelid AND a.attname = 'id'))
+    UNION ALL
+    SELECT DISTINCT CASE WHEN v.relkind = 'v' THEN 'the view ' || v.relname
+                         WHEN v.relkind = 'm' THEN 'the materialized view ' || v.relname
+                         ELSE 'the rule ' || r.rulename || ' of ' || v.relname END
+    FROM pg_catalog.pg_depend AS d
+    JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
+    JOIN pg_catalog.pg_class AS v ON v.oid = r.ev_class
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass('event_outbox')::oid
+      AND v.relname <> 'event_outbox_history' AND v.oid <> d.refobjid
+    UNION ALL
+    SELECT DISTINCT 'the function ' || p.proname
+    FROM pg_catalog.pg_depend AS d
+    JOIN pg_catalog.pg_proc AS p ON p.oid = d.objid
+    JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass('event_outbox')::oid
+    WHERE d.classid = 'pg_proc'::regclass
+      AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+           OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (SELECT t.oid FROM pg_catalog.pg_type AS t WHERE t.oid = c.reltype OR t.typelem = c.reltype))
+    UNION ALL
+    SELECT DISTINCT 'the policy ' || p.polname
+    FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_policy AS p ON p.oid = d.objid
+    WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass('event_outbox')::oid
     UNION ALL
     SELECT 'the rule ' || r.rulename FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class = to_regclass('event_outbox')::oid
     UNION ALL
     SELECT 'row level security' FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid AND c.relrowsecurity
     UNION ALL
     SELECT DISTINCT 'the publication ' || p.pubname || CASE WHEN b.puballtables THEN ' of all tables' ELSE '' END
-    FROM pg_catalog.pg_publication_tables AS p JOIN pg_catalog.pg_publication AS b ON b.pubname = p.pubname
-    WHERE to_regclass(quote_ident(p.schemaname) || '.' || quote_ident(p.tablename))::oid IN (
+    FROM pg_catalog.pg_publication_tables AS p
+    JOIN pg_catalog.pg_publication AS b ON b.pubname = p.pubname
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
+    WHERE c.oid IN (
         SELECT to_regclass('event_outbox')::oid
         UNION ALL
         SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox')::oid)
     UNION ALL
-    SELECT 'the column ' || a.attname FROM pg_catalog.pg_attribute AS a
+    SELECT CASE WHEN a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic', 'headers', 'partition'])
+                THEN 'the default of the column ' ELSE 'the column ' END || a.attname
+    FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = to_regclass('event_outbox')::oid AND a.attnum > 0 AND NOT a.attisdropped
-      AND a.attname <> ALL(ARRAY['id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'created_at', 'published_at',
-                                 'retry_count', 'last_error', 'tx', 'seq', 'topic', 'headers', 'next_attempt_at', 'dead_at', 'partition'])
+      AND (a.attname <> ALL(ARRAY['id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'created_at', 'published_at',
+                                  'retry_count', 'last_error', 'tx', 'seq', 'topic', 'headers', 'next_attempt_at', 'dead_at', 'partition'])
+           OR a.atthasdef AND a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic', 'headers', 'partition']))
 ) AS o
 ORDER BY 1
 `
 
 // Obstacles lists what belongs to event_outbox and would not belong to the new one. A publication
 // of all tables, or of the schema, would have the new one, but its subscribers would not: their
-// replication would stop at the first change of it.
+// replication would stop at the first change of it. A function that is not text (BEGIN ATOMIC), or
+// that has rows of event_outbox as parameters, would stay with the former table. Tables of a
+// publication are found by name, because to_regclass fails in a schema that the role may not use.
+// A constraint about columns that only a table has is of no use to a log.
 func (q *Queries) Obstacles(ctx context.Context) ([]string, error) {
 	rows, err := q.db.Query(ctx, obstacles)
 	if err != nil {
@@ -775,30 +1070,113 @@ func (q *Queries) SetFirstCursor(ctx context.Context, arg SetFirstCursorParams) 
 	return result.RowsAffected(), nil
 }
 
-const spoilCursor = `-- name: SpoilCursor :exec
-UPDATE event_outbox_cursor SET system = 1, database = 1
+const snapshot = `-- name: Snapshot :one
+SELECT pg_current_snapshot()::text AS snapshot
 `
 
-// SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster.
+func (q *Queries) Snapshot(ctx context.Context) (string, error) {
+	row := q.db.QueryRow(ctx, snapshot)
+	var snapshot string
+	err := row.Scan(&snapshot)
+	return snapshot, err
+}
+
+const spoilCursor = `-- name: SpoilCursor :exec
+UPDATE event_outbox_cursor SET system = 1, database = CASE WHEN $1::boolean THEN 2 ELSE 1 END
+`
+
+// SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster. The
+// database 2 means that it was a cursor of this one.
 // ForgetTimes removes the times of publication, which are those of other transactions.
-func (q *Queries) SpoilCursor(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, spoilCursor)
+func (q *Queries) SpoilCursor(ctx context.Context, wasHere bool) error {
+	_, err := q.db.Exec(ctx, spoilCursor, wasHere)
 	return err
 }
 
-const youngRows = `-- name: YoungRows :many
+const textTypes = `-- name: TextTypes :many
+SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod)::text AS type FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = to_regclass('event_outbox')::oid AND NOT a.attisdropped
+  AND a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'event_key', 'topic'])
+  AND a.atttypid IN ('pg_catalog.varchar'::regtype, 'pg_catalog.text'::regtype)
+`
+
+type TextTypesRow struct {
+	Name string
+	Type string
+}
+
+// TextTypes lists the types of the columns of text: those of an upgraded table may be longer than ours.
+func (q *Queries) TextTypes(ctx context.Context) ([]TextTypesRow, error) {
+	rows, err := q.db.Query(ctx, textTypes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TextTypesRow
+	for rows.Next() {
+		var i TextTypesRow
+		if err := rows.Scan(&i.Name, &i.Type); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const unseenRows = `-- name: UnseenRows :many
 SELECT o.seq FROM event_outbox AS o
-WHERE o.seq <= $1::bigint
-  AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
+WHERE o.tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $1::pg_snapshot) AND o.seq < $2::bigint
 ORDER BY o.seq
 LIMIT 1
 `
 
+type UnseenRowsParams struct {
+	Shown   string
+	FromSeq int64
+}
+
+// UnseenRows lists the first row below a seq that a snapshot of this database does not show.
+func (q *Queries) UnseenRows(ctx context.Context, arg UnseenRowsParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, unseenRows, arg.Shown, arg.FromSeq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq); err != nil {
+			return nil, err
+		}
+		items = append(items, seq)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const youngRows = `-- name: YoungRows :many
+SELECT o.seq FROM event_outbox AS o
+WHERE o.seq <= $1::bigint AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
+   OR o.seq < $2::bigint AND o.created_at > (SELECT k.published_at FROM event_outbox_tick AS k ORDER BY k.n DESC LIMIT 1)
+ORDER BY o.seq
+LIMIT 1
+`
+
+type YoungRowsParams struct {
+	Floor   int64
+	FromSeq int64
+}
+
 // YoungRows lists the first row up to a seq that was inserted after the last tick: the cursor
 // cannot have passed it. Logical replication does not copy sequences, so rows that are inserted
-// in another cluster may have such numbers.
-func (q *Queries) YoungRows(ctx context.Context, floor int64) ([]int64, error) {
-	rows, err := q.db.Query(ctx, youngRows, floor)
+// in another cluster may have such numbers. Without ticks, nothing is known of rows above floor.
+func (q *Queries) YoungRows(ctx context.Context, arg YoungRowsParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, youngRows, arg.Floor, arg.FromSeq)
 	if err != nil {
 		return nil, err
 	}

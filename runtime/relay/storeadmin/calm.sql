@@ -1,0 +1,14 @@
+-- Waits until no autovacuum has the tables, and keeps new ones away. Nobody who reads or writes
+-- waits for this lock or behind it. So it can be waited for until autovacuum is cancelled, after
+-- deadlock_timeout (1 s); the locks of lock.sql are waited for less long.
+DO $$
+BEGIN
+    LOCK TABLE event_outbox_lease, event_outbox IN SHARE UPDATE EXCLUSIVE MODE;
+    IF to_regclass('event_outbox_cursor') IS NOT NULL THEN
+        LOCK TABLE event_outbox_cursor, event_outbox_late, event_outbox_failed, event_outbox_tick, event_outbox_deleted IN SHARE UPDATE EXCLUSIVE MODE;
+    END IF;
+    IF to_regclass('event_outbox_audit') IS NOT NULL THEN
+        LOCK TABLE event_outbox_audit IN SHARE UPDATE EXCLUSIVE MODE;
+    END IF;
+END
+$$

@@ -1,0 +1,88 @@
+package storeadmin
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/outboxgen/outboxgen/migrations"
+)
+
+// prepare looks whether the move is possible.
+func (m *move) prepare() error {
+	is, err := begin(m.ctx, m.tx, m.q, m.c.LockTimeout)
+	switch {
+	case err != nil:
+		return err
+	case is.IsLog == (m.to == migrations.StoreLog):
+		return ErrSameStore
+	case !is.Marked:
+		return errors.New("event_outbox_lease has no low_water: apply what `outboxgen migration --indexes` prints, or --upgrade for an older outbox")
+	}
+	if err := m.kept(is.Unsearched > 0); err != nil {
+		return err
+	}
+	if err := m.obstacles(); err != nil {
+		return err
+	}
+	if is.IsLog { // look before writers wait
+		_, _, err = m.cursor()
+	}
+	return err
+}
+
+// kept returns an error if there is something left of an earlier move, with what to do about it.
+func (m *move) kept(unsearched bool) error {
+	kept, err := m.q.Kept(m.ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for what is left of an earlier move: %w", err)
+	case len(kept) == 0:
+		return nil
+	case unsearched:
+		return fmt.Errorf("%w: its search for events is not done: run `outboxrelay store migrate --to log` again first", ErrBefore)
+	}
+	var views, tables, moves []string
+	for _, k := range kept {
+		switch {
+		case k.IsView:
+			views = append(views, "DROP VIEW "+k.Name+"; ")
+			moves = append(moves, "ALTER VIEW "+k.Name+" SET SCHEMA archive")
+			continue
+		case !k.IsPartition:
+			tables = append(tables, k.Name)
+		}
+		moves = append(moves, "ALTER TABLE "+k.Name+" SET SCHEMA archive")
+	}
+	drop := strings.Join(views, "")
+	if len(tables) > 0 {
+		drop += "DROP TABLE " + strings.Join(tables, ", ")
+	}
+	return fmt.Errorf("%w: if its events are not needed any more: %s; or keep them in another schema: CREATE SCHEMA archive; %s",
+		ErrBefore, strings.TrimSuffix(drop, "; "), strings.Join(moves, "; "))
+}
+
+// obstacles returns an error if something would be lost, or if inserts would fail afterwards.
+func (m *move) obstacles() error {
+	obstacles, err := m.q.Obstacles(m.ctx)
+	if err != nil {
+		return fmt.Errorf("look at what belongs to event_outbox: %w", err)
+	}
+	nullable, err := m.q.Nullable(m.ctx)
+	if err != nil {
+		return fmt.Errorf("look at the columns of event_outbox: %w", err)
+	}
+	var texts []string
+	if len(obstacles) > 0 {
+		texts = append(texts, fmt.Sprintf("event_outbox has %s, which the new one or its subscribers would lack: drop it before the move, and create it again afterwards",
+			strings.Join(obstacles, ", ")))
+	}
+	for _, column := range nullable {
+		texts = append(texts, fmt.Sprintf("the column %[1]s of event_outbox may be null, and that of the new one may not, so inserts of writers that leave it out would fail: "+
+			"when no writer leaves it out any more, fill it where it is null, and ALTER TABLE event_outbox ALTER COLUMN %[1]s SET NOT NULL", column))
+	}
+	if len(texts) > 0 {
+		return fmt.Errorf("%s", strings.Join(texts, "; "))
+	}
+	return nil
+}
