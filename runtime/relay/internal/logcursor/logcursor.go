@@ -199,6 +199,9 @@ func (w *Window) Note(after int64, rows []Row, end int64, more bool) ([]bool, er
 	return unsettled, nil
 }
 
+// unknown is the id of a row that was settled and that the window does not have.
+var unknown [16]byte
+
 // twice reports whether two rows that are not settled have the same seq: two of rows, or one of
 // them and one that was read before.
 func (w *Window) twice(rows []Row) bool {
@@ -221,7 +224,10 @@ func (w *Window) twice(rows []Row) bool {
 			return true
 		}
 		if id, asked := w.asked[seq]; asked && id != rows[i].ID && seq > w.last.readTo {
-			return true
+			// The id of a row with an entry is not known. Its number is in ahead until it is read in its turn.
+			if _, ahead := w.ahead[seq]; !ahead || id != unknown {
+				return true
+			}
 		}
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -340,5 +341,45 @@ func TestRowsOfOneNumber(t *testing.T) {
 	}
 	if _, err := w.Note(0, []logcursor.Row{row(3, 4)}, 9, false); !errors.Is(err, logcursor.ErrTwice) {
 		t.Errorf("a row with a number of the last settlement: %v", err)
+	}
+}
+
+// A row has a copy, and is settled before it is read in its turn: in the former term, or in this one after
+// it was read out of its turn. Then it is no other row with the same number.
+func TestARowWithACopyIsReadInItsTurn(t *testing.T) {
+	row := logcursor.Row{Seq: 5, ID: [16]byte{5}}
+	for name, fails := range map[string]func(w *logcursor.Window){
+		"failed in the former term": func(*logcursor.Window) {},
+		"failed when it was read out of its turn": func(w *logcursor.Window) {
+			if _, err := w.Peek([]logcursor.Row{row}); err != nil {
+				t.Fatal(err)
+			}
+			w.Asked([]int64{5})
+			settle(w, 5)
+			w.Asked([]int64{1})
+		},
+	} {
+		c := logcursor.Cursor{Base: "s0", Ahead: []int64{5}}
+		if strings.Contains(name, "out of its turn") {
+			c.Ahead = nil
+		}
+		w := logcursor.New(c)
+		w.Begin("s1")
+		fails(w)
+		w.Asked([]int64{5}) // the copy was sent
+		if d := cmp.Diff([]int64{5}, settle(w, 5)); d != "" {
+			t.Errorf("settled elsewhere (-want +got): %s", d)
+		}
+		unsettled, err := w.Note(0, []logcursor.Row{row}, 9, false)
+		if d := cmp.Diff([]bool{false}, unsettled); d != "" || err != nil {
+			t.Errorf("a row that %s, in its turn: %v, unsettled (-want +got): %s", name, err, d)
+		}
+		// Another row of its number is noticed.
+		if err := w.Open("s2"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Note(0, []logcursor.Row{{Seq: 5, ID: [16]byte{6}}}, 9, false); !errors.Is(err, logcursor.ErrTwice) {
+			t.Errorf("another row with the number of one that %s: %v", name, err)
+		}
 	}
 }
