@@ -184,6 +184,17 @@ func TestLogNumbersComeAgain(t *testing.T) {
 			_, err := s.ReadTick(t.Context(), snap, next, 0, wide)
 			ends(t, err)
 		}, []string{"a", "b", "c", "d", "e", "f"}},
+		"and the earlier row and another one are settled before the page is read": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b")
+			s, lease, snap, _ := begins(t, pg)
+			setval(t, pg, 1)
+			insertAll(t, pg, "c", "d") // c has the number of b
+			next := snapshot(t, s)
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{2}}))
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1}}))
+			_, err := s.ReadTick(t.Context(), snap, next, 0, wide) // the relay would take c for b
+			ends(t, err)
+		}, []string{"c", "d"}},
 		"and an earlier row failed": {func(t *testing.T, pg *services.PG) {
 			insertAll(t, pg, "a", "b")
 			s, lease, snap, _ := begins(t, pg)

@@ -383,3 +383,44 @@ func TestARowWithACopyIsReadInItsTurn(t *testing.T) {
 		}
 	}
 }
+
+// Two settlements end while a page is read. The relay takes rows of that page for those that were
+// settled, by their numbers, so another row with such a number is noticed: in its turn, and out of it.
+func TestRowsOfNumbersThatWereSettledWhileAPageIsRead(t *testing.T) {
+	row := func(seq int64, id byte) logcursor.Row { return logcursor.Row{Seq: seq, ID: [16]byte{id}} }
+	settled := func() *logcursor.Window {
+		w := logcursor.New(logcursor.Cursor{Base: "s0"})
+		w.Begin("s1")
+		note(t, w, 0, []logcursor.Row{row(6, 6), row(7, 7), row(8, 8)}, 9, false)
+		w.Asked([]int64{6})
+		settle(w, 6)
+		if err := w.Open("s2"); err != nil {
+			t.Fatal(err)
+		}
+		w.Asked([]int64{7})
+		settle(w, 7)
+		note(t, w, 0, []logcursor.Row{row(10, 10)}, 10, false) // before the relay has the answer about 7
+		if err := w.Open("s3"); err != nil {
+			t.Fatal(err)
+		}
+		w.Asked([]int64{8})
+		settle(w, 8)
+		w.Asked([]int64{10})
+		settle(w, 10)
+		return w
+	}
+	for seq, want := range map[int64]error{6: nil, 7: logcursor.ErrTwice, 8: logcursor.ErrTwice, 10: logcursor.ErrTwice} {
+		if _, err := settled().Note(0, []logcursor.Row{row(seq, 99)}, 20, false); !errors.Is(err, want) {
+			t.Errorf("another row %d: %v; want %v", seq, err, want)
+		}
+		if _, err := settled().Peek([]logcursor.Row{row(seq, 99)}); !errors.Is(err, want) {
+			t.Errorf("another row %d, out of its turn: %v; want %v", seq, err, want)
+		}
+	}
+	w := settled()
+	note(t, w, 0, []logcursor.Row{row(11, 11)}, 20, true)
+	note(t, w, 20, []logcursor.Row{row(21, 99)}, 22, true)
+	if _, err := w.Note(22, []logcursor.Row{row(27, 99)}, 30, false); err != nil {
+		t.Errorf("after pages were read, a row with another number: %v", err)
+	}
+}
