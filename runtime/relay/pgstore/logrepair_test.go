@@ -417,6 +417,9 @@ func TestLogRepairIsRolledBack(t *testing.T) {
 			err = s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{4}})
 		}
 		ends(t, err)
+		if seq := ask[int64](t, pg.Pool, `SELECT seq FROM event_outbox WHERE event_key = 'e'`); seq <= 4 {
+			t.Errorf("when the term is over, the new event has number %d still", seq)
+		}
 		if d := cmp.Diff([]string{"b", "c", "e"}, drained(t, pg, wide)); d != "" {
 			t.Errorf("the next terms read (-want +got): %s", d)
 		}
