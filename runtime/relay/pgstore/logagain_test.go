@@ -403,6 +403,7 @@ func TestLogACopyIsSentBeforeItsRowIsRead(t *testing.T) {
 				if !slices.Contains(read, "a") || slices.Contains(read, "b") {
 					t.Errorf("the backlog is %q", read)
 				}
+				notRepaired(t, s)
 			})
 		})
 	}

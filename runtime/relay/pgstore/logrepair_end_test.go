@@ -146,9 +146,14 @@ func TestLogRepairOfUnknownOutcome(t *testing.T) {
 type hold struct {
 	text        atomic.Pointer[string]
 	there, goOn chan struct{}
+	release     func()
 }
 
-func newHold() *hold { return &hold{there: make(chan struct{}), goOn: make(chan struct{})} }
+func newHold() *hold {
+	h := &hold{there: make(chan struct{}), goOn: make(chan struct{})}
+	h.release = sync.OnceFunc(func() { close(h.goOn) })
+	return h
+}
 
 func (h *hold) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	if text := h.text.Load(); text != nil && strings.Contains(data.SQL, *text) && h.text.CompareAndSwap(text, nil) {
@@ -166,6 +171,7 @@ func TestLogRepairOfARelayThatIsSuspended(t *testing.T) {
 		insertAll(t, pg, "a", "b", "c")
 		h := newHold()
 		s := newLog(t, pg, func(c *pgstore.Config) { c.Conn.Tracer = h })
+		t.Cleanup(h.release)
 		s.RepairIdle(300 * time.Millisecond)
 		lease := lead(t, s)
 		settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
@@ -183,7 +189,7 @@ func TestLogRepairOfARelayThatIsSuspended(t *testing.T) {
 		exec(t, writer, `SET LOCAL lock_timeout = '10s'`)
 		insert(t, writer, "e")
 		must(t, writer.Commit(t.Context()))
-		close(h.goOn)
+		h.release()
 		err := <-called
 		for err != nil && !errors.Is(err, relay.ErrLeaseLost) {
 			_, err = s.Snapshot(t.Context())
@@ -281,6 +287,7 @@ func TestLogACallOfAFormerTermSaysNothing(t *testing.T) {
 		insertAll(t, pg, "a", "b", "c")
 		h := newHold()
 		s := newLog(t, pg, func(c *pgstore.Config) { c.Conn.Tracer = h })
+		t.Cleanup(h.release)
 		lease := lead(t, s)
 		settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
 		place := "LogPlace"
@@ -294,7 +301,7 @@ func TestLogACallOfAFormerTermSaysNothing(t *testing.T) {
 		setval(t, pg, 1)
 		lead(t, s)
 		snapshot(t, s) // the term begins with a repair
-		close(h.goOn)
+		h.release()
 		ends(t, <-called)
 		_, err := s.Snapshot(t.Context())
 		must(t, err)
