@@ -329,13 +329,14 @@ func (s *LogStore) termBegins(ctx context.Context, t *term, se *session) (row pg
 		if c, err = readCursor(row); err != nil {
 			return row, c, 0, err
 		}
-		doubtful := row.System != 0 && row.SequenceFile != row.SequenceFileNow || row.Standing < max(highest.Seq, highestOf(c, row.Floor))
+		doubtful := s.doubted == t || row.System != 0 && row.SequenceFile != row.SequenceFileNow || row.Standing < max(highest.Seq, highestOf(c, row.Floor))
 		switch {
 		case !doubtful:
 			return row, c, highest.Entry, nil
 		case again:
 			return row, c, 0, errNumbers // somebody has set it back again
 		}
+		s.doubted = t
 		if err := s.mayRepair(); err != nil {
 			return row, c, 0, err
 		}
@@ -346,6 +347,7 @@ func (s *LogStore) termBegins(ctx context.Context, t *term, se *session) (row pg
 		if err != nil {
 			return row, c, 0, err
 		}
+		s.doubted = nil
 	}
 }
 

@@ -280,6 +280,37 @@ func TestLogRepairEndsWithTheRelay(t *testing.T) {
 	})
 }
 
+// A term begins with a repair that has to wait, and meanwhile the sequence passes all numbers. The numbers
+// are repaired nevertheless: an event would be sent before an earlier one of its key.
+func TestLogRepairIsNotForgottenWhenATermBegins(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		insertAll(t, pg, "1", "2", "3", "4", "5", "6", "7", "a")
+		s, lease, _, rows := begins(t, pg)
+		settle(t, s, lease, rows[:7])
+		setval(t, pg, 3)
+		writer := begin(t, pg)
+		if seq := insert(t, writer, "b"); seq != 4 {
+			t.Fatalf("the number of b is %d", seq)
+		}
+		s = newLog(t, pg)
+		lead(t, s)
+		_, err := s.Snapshot(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "is locked") {
+			t.Fatalf("while a writer is open the store says %v", err)
+		}
+		must(t, writer.Commit(t.Context()))
+		setval(t, pg, 20)
+		var snap relay.Snapshot
+		for err != nil && !errors.Is(err, relay.ErrLeaseLost) { // the store tries again after a pause
+			snap, err = s.Snapshot(t.Context())
+		}
+		must(t, err)
+		if d := cmp.Diff([]string{"a", "b"}, keys(backlog(t, s, snap, wide))); d != "" {
+			t.Errorf("the term reads (-want +got): %s", d)
+		}
+	})
+}
+
 // A call of a former term finds that the sequence was replaced. That says nothing about the term that has
 // begun meanwhile.
 func TestLogACallOfAFormerTermSaysNothing(t *testing.T) {

@@ -25,6 +25,7 @@ type LogStore struct {
 	of *logTerm // of the current or last term; nil: none yet
 	// beginning holds a token while no term begins.
 	beginning chan struct{}
+	doubted   *term // it begins with a repair, which was not carried out yet; whoever has the token uses it
 	repairs   repairs
 
 	partitions partitions
