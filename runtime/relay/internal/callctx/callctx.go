@@ -4,6 +4,7 @@ package callctx
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -20,7 +21,7 @@ func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, con
 func WithoutDeadline(ctx context.Context, limit time.Duration, others ...context.Context) (context.Context, context.CancelFunc) {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	stops := []func() bool{context.AfterFunc(ctx, func() {
-		if ctx.Err() != context.DeadlineExceeded {
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			cancel()
 		}
 	})}
