@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/safeerr"
+	"github.com/outboxgen/outboxgen/runtime/relay/internal/callctx"
 )
 
 // driver runs a machine with the real store, sink and clock. Its loop owns the machine.
@@ -187,7 +188,7 @@ func (d *driver) start(c command) {
 		limit += op.limit
 	}
 	d.workers.Go(func() {
-		callCtx, cancel := context.WithTimeout(ctx, limit)
+		callCtx, cancel := callctx.WithTimeout(ctx, limit)
 		defer cancel()
 		var o outcome
 		if err := d.r.guard.call("the call "+callName(c), func() {

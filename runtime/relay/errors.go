@@ -7,7 +7,8 @@ import (
 
 var (
 	// ErrLeaseLost is returned by a Store when a term has ended: another instance
-	// leads, or this one released the lease. The relay then stands by.
+	// leads, or this one released the lease, or the store needs a new term. The relay then
+	// stands by.
 	ErrLeaseLost = errors.New("relay: the lease is lost: this instance does not lead the outbox any more")
 	// ErrLeaseMoved is returned by Store.TakeOver when the lease row has changed since
 	// it was observed: its leader is alive, or another standby was faster.

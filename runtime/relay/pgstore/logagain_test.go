@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -348,4 +349,62 @@ func TestLogADiscardedRowStaysDiscarded(t *testing.T) {
 			t.Errorf("the row is %s", state)
 		}
 	})
+}
+
+// A row that failed is sent again before it is read in its turn: by the next term, while that has not
+// read its backlog, or after it was read out of its turn. It is not taken for another row of its number.
+func TestLogACopyIsSentBeforeItsRowIsRead(t *testing.T) {
+	orders := relay.Selection{Topic: "orders"}
+	failed := func(seq int64, dead bool) relay.Settlement {
+		return relay.Settlement{Failed: []relay.Failure{{Seq: seq, Err: "bad", RetryCount: 1, Dead: dead}}}
+	}
+	for name, fails := range map[string]func(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, relay.Snapshot){
+		"in the next term": func(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, relay.Snapshot) {
+			s, lease, _, _ := begins(t, pg)
+			must(t, s.Settle(t.Context(), lease, failed(2, false)))
+			s = newLog(t, pg)
+			lease = lead(t, s)
+			return s, lease, snapshot(t, s)
+		},
+		"after an operator has replayed it": func(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, relay.Snapshot) {
+			s, lease, _, _ := begins(t, pg)
+			must(t, s.Settle(t.Context(), lease, failed(2, true)))
+			s = newLog(t, pg)
+			lease = lead(t, s)
+			snap := snapshot(t, s)
+			exec(t, pg.Pool, `UPDATE event_outbox_failed SET dead_at = NULL`)
+			return s, lease, snap
+		},
+		"after it was read out of its turn": func(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, relay.Snapshot) {
+			s := newLog(t, pg)
+			lease := lead(t, s)
+			snap := snapshot(t, s)
+			page, err := s.ReadAgain(t.Context(), snap, orders, 1, 3, wide)
+			must(t, err)
+			if d := cmp.Diff([]string{"b", "c"}, keys(page.Rows)); d != "" {
+				t.Fatalf("read out of turn (-want +got): %s", d)
+			}
+			must(t, s.Settle(t.Context(), lease, failed(2, false)))
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{3}}))
+			return s, lease, snap
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachLog(t, func(t *testing.T, pg *services.PG) {
+				insertAll(t, pg, "a", "b", "c")
+				s, lease, snap := fails(t, pg)
+				page, err := s.ReadAgain(t.Context(), snap, orders, 1, 2, wide)
+				must(t, err)
+				if d := cmp.Diff([]string{"b"}, keys(page.Rows)); d != "" {
+					t.Fatalf("the copy is read (-want +got): %s", d)
+				}
+				must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{2}}))
+				read := keys(backlog(t, s, snap, wide))
+				if !slices.Contains(read, "a") || slices.Contains(read, "b") {
+					t.Errorf("the backlog is %q", read)
+				}
+				notRepaired(t, s)
+			})
+		})
+	}
 }

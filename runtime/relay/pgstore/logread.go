@@ -253,8 +253,9 @@ func (s *LogStore) readWaiting(ctx context.Context, what string, snap relay.Snap
 // ReadBacklog reads the rows that the term's first snapshot shows and that are not settled.
 func (s *LogStore) ReadBacklog(ctx context.Context, _ relay.Snapshot, after int64, limit relay.Limit) (relay.Page, error) {
 	const what = "read the backlog"
+	t := s.currentTerm()
 	page, err := s.readTick(ctx, what, after, limit, true)
-	return page, s.repaired(ctx, what, err)
+	return page, s.repaired(ctx, what, t, err)
 }
 
 // ReadTick reads the unsettled rows that to shows and from does not.
@@ -263,6 +264,7 @@ func (s *LogStore) ReadTick(ctx context.Context, from, to relay.Snapshot, after 
 	if from == to {
 		return relay.Page{}, s.makeRoom(ctx, what, math.MaxInt64)
 	}
+	t := s.currentTerm()
 	err := s.inLog(ctx, what, func(_ *term, _ *session, lt *logTerm) error {
 		lt.mu.Lock()
 		defer lt.mu.Unlock()
@@ -272,7 +274,7 @@ func (s *LogStore) ReadTick(ctx context.Context, from, to relay.Snapshot, after 
 		return relay.Page{}, err
 	}
 	page, err := s.readTick(ctx, what, after, limit, false)
-	return page, s.repaired(ctx, what, err)
+	return page, s.repaired(ctx, what, t, err)
 }
 
 // ReadAgain reads the unsettled rows of one topic, or of some of its keys: those that wait
@@ -280,8 +282,9 @@ func (s *LogStore) ReadTick(ctx context.Context, from, to relay.Snapshot, after 
 // to be read.
 func (s *LogStore) ReadAgain(ctx context.Context, snap relay.Snapshot, rows relay.Selection, after, to int64, limit relay.Limit) (relay.Page, error) {
 	what := "read rows of topic " + rows.Topic + " again"
+	t := s.currentTerm()
 	page, err := s.readAgain(ctx, what, snap, rows, after, to, limit)
-	return page, s.repaired(ctx, what, err)
+	return page, s.repaired(ctx, what, t, err)
 }
 
 func (s *LogStore) readAgain(ctx context.Context, what string, snap relay.Snapshot, rows relay.Selection, after, to int64, limit relay.Limit) (relay.Page, error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 )
 
 // logEvent is the data of an event: the number of the change of its key.
@@ -110,6 +111,14 @@ func (b *logBroker) batch(records []relay.Record) relay.Result {
 	return relay.Result{}
 }
 
+// notRepaired wants that a store has not tried to repair numbers: no sequence was set back.
+func notRepaired(t *testing.T, s *pgstore.LogStore) {
+	t.Helper()
+	if tried, vain := s.Repairs(); tried > 0 {
+		t.Errorf("the store has tried to repair numbers %d times, %d times in vain, though no sequence was set back", tried, vain)
+	}
+}
+
 // Relays take over from each other while rows fail, topics are missing and Kafka is away. Each
 // event of the log is delivered, and the events of a key in their order.
 func TestLogRelay(t *testing.T) {
@@ -140,7 +149,11 @@ func TestLogRelay(t *testing.T) {
 					t.Errorf("the relay ends: %v", err)
 				}
 			}()
-			return func() { cancel(); <-done }
+			return func() {
+				cancel()
+				<-done
+				notRepaired(t, store)
+			}
 		}
 		stops := []func(){start(), start()}
 		defer func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/internal/callctx"
 	"github.com/outboxgen/outboxgen/runtime/relay/internal/logcursor"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
@@ -26,12 +28,21 @@ var errNumbers = errors.New("the sequence of event_outbox.seq was replaced or se
 var errNumbersLocked = errors.New("the sequence of event_outbox.seq was replaced or set back, and event_outbox is locked, " +
 	"so that events cannot be renumbered: end long transactions that write to event_outbox")
 
+// termOver is an error that ends the term, although no other relay has begun one: what the term knows is about
+// former numbers.
+type termOver struct{ cause error }
+
+func (e termOver) Error() string   { return e.cause.Error() + "; a new term begins" }
+func (e termOver) Unwrap() []error { return []error{e.cause, relay.ErrLeaseLost} }
+
+var errRepaired = termOver{fmt.Errorf("%w; the numbers are repaired", errNumbers)}
+
 // numbers is what a term knows about a repair of the numbers.
 type numbers struct {
 	doubtful bool  // the repair is due
 	over     bool  // it may have been made, so nothing may be written with the former numbers
 	unknown  bool  // the outcome of a call is unknown
-	first    int64 // the number of the cursor row of the first call; 0: none yet
+	first    int64 // the number of the cursor row of the first call that may have been carried out; 0: none
 }
 
 // repairs is what a store knows about the repairs that it has tried.
@@ -40,7 +51,18 @@ type repairs struct {
 	pause time.Duration
 	err   error // of the last one
 	vain  int   // how many changed nothing, since the cursor has passed a tick
+
+	tried, allVain int // since the store was opened, for tests
 }
+
+// repairEnd says how a call that repairs numbers has ended.
+type repairEnd int
+
+const (
+	nothingChanged repairEnd = iota
+	carriedOut
+	outcomeUnknown
+)
 
 const (
 	// repairLimit limits one repair. It is more than that of other statements, because a repair
@@ -49,6 +71,17 @@ const (
 
 	firstRepairPause   = 100 * time.Millisecond
 	longestRepairPause = 10 * time.Second
+
+	// A repair that takes long and fails has kept writers waiting for nothing. So the next one comes after
+	// repairRest times as long, but not later than longestRepairRest.
+	repairRest        = 9
+	longestRepairRest = 30 * time.Minute
+
+	// repairIdle is how long the server waits for the relay within a repair, because writers wait too.
+	// If it hears nothing, it rolls back.
+	repairIdle = 5 * time.Second
+	// repairLooks is how often the server looks whether the relay is still there.
+	repairLooks = 5 * time.Second
 
 	mostVainRepairs = 2
 
@@ -68,6 +101,8 @@ func (s *LogStore) mayRepair() error {
 			Problem: errNumbers.Error() + fmt.Sprintf(", and %d repairs in a row found nothing to change", r.vain),
 			Remedy:  adoptRemedy,
 		}
+	case time.Until(r.next) > longestRepairPause:
+		return fmt.Errorf("%w; writers have waited for that, so it is tried again in %s", r.err, time.Until(r.next).Round(time.Second))
 	case time.Now().Before(r.next):
 		return r.err
 	}
@@ -75,21 +110,26 @@ func (s *LogStore) mayRepair() error {
 }
 
 // tried records how a repair ended. events is how many got another number.
-func (s *LogStore) tried(events int64, err error) {
+func (s *LogStore) tried(began time.Time, events int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.repairs
+	r.tried++
 	var setup *relay.SetupError
 	switch {
-	case errors.As(err, &setup):
+	case errors.As(err, &setup), errors.Is(err, relay.ErrLeaseLost):
 	case err != nil:
 		r.err = err
 		r.pause = min(max(2*r.pause, firstRepairPause), longestRepairPause)
-		r.next = time.Now().Add(r.pause)
+		pause := r.pause
+		if !errors.Is(err, errNumbersLocked) && !errors.Is(err, errOvertaken) {
+			pause = max(pause, min(repairRest*time.Since(began), longestRepairRest))
+		}
+		r.next = time.Now().Add(pause)
 	case events > 0:
-		*r = repairs{}
+		*r = repairs{tried: r.tried, allVain: r.allVain}
 	default:
-		*r = repairs{vain: r.vain + 1}
+		*r = repairs{vain: r.vain + 1, tried: r.tried, allVain: r.allVain + 1}
 	}
 }
 
@@ -102,14 +142,13 @@ func isDoubtful(err error) bool {
 	return errors.Is(err, errNumbers) || errors.Is(err, logcursor.ErrTwice)
 }
 
-// repaired repairs the numbers if err says that this is necessary, or did before. Then the term is
-// over.
-func (s *LogStore) repaired(ctx context.Context, what string, err error) error {
-	t := s.currentTerm()
+// repaired repairs the numbers if err, the error of a call in a term, says that this is necessary, or if one
+// did before. Then the term is over.
+func (s *LogStore) repaired(ctx context.Context, what string, t *term, err error) error {
 	s.mu.Lock()
 	lt := s.of
 	s.mu.Unlock()
-	if lt == nil || lt.term != t {
+	if lt == nil || lt.term != t { // the call says nothing about another term
 		return err
 	}
 	lt.mu.Lock()
@@ -126,9 +165,6 @@ func (s *LogStore) repaired(ctx context.Context, what string, err error) error {
 
 // repair repairs the numbers, and returns an error in any case.
 func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm) error {
-	if err := s.mayRepair(); err != nil {
-		return err
-	}
 	select {
 	case <-lt.writing:
 		defer func() { lt.writing <- struct{}{} }()
@@ -142,7 +178,11 @@ func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm
 	lt.mu.Lock()
 	if lt.numbers.first > 0 && row.N >= lt.numbers.first {
 		lt.mu.Unlock()
-		return fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost) // an earlier call was carried out
+		return errRepaired // an earlier call was carried out
+	}
+	if err := s.mayRepair(); err != nil {
+		lt.mu.Unlock()
+		return err
 	}
 	lt.n = max(lt.n, row.N) + 1
 	next, seen := lt.n, lt.seen
@@ -152,17 +192,17 @@ func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm
 	lt.numbers.over = true
 	lt.mu.Unlock()
 
-	done, err := s.renumber(ctx, t, se, row, next, seen)
+	end, err := s.renumber(ctx, t, se, row, next, seen)
 	lt.mu.Lock()
 	defer lt.mu.Unlock()
-	_, setup := errors.AsType[*relay.SetupError](err)
 	switch {
-	case done:
-		return fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost)
-	case setup, errors.Is(err, errNumbersLocked), errors.Is(err, errOvertaken), sqlstate.Code(err) != "":
-		lt.numbers.over = lt.numbers.unknown // the server has changed nothing
-	default:
+	case end == carriedOut:
+		return errRepaired
+	case end == outcomeUnknown:
 		lt.numbers.unknown = true
+	case !lt.numbers.unknown:
+		// The term goes on, and the cursor gets higher numbers.
+		lt.numbers.over, lt.numbers.first = false, 0
 	}
 	return err
 }
@@ -170,15 +210,15 @@ func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm
 // renumber calls the function that repairs the numbers: see log.up.sql of package migrations.
 // former is the newest cursor row, and next the number of the row that replaces it. seen is the newest
 // snapshot that was taken before the sequence stood where it belongs; "": none was in this term.
-func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pgdb.LogCursorRow, next int64, seen string) (done bool, err error) {
+func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pgdb.LogCursorRow, next int64, seen string) (end repairEnd, err error) {
 	var events int64
-	defer func() { s.tried(events, err) }()
+	defer func(began time.Time) { s.tried(began, events, err) }(time.Now())
 	if err := t.register(ctx, s.Store, se); err != nil {
-		return false, err
+		return nothingChanged, err
 	}
 	listed, err := logcursor.Decode(former.Ahead)
 	if err != nil {
-		return false, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
+		return nothingChanged, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
 	}
 	arg := pgdb.RenumberParams{
 		Name: s.cfg.Name, Epoch: t.lease.Epoch, Holder: t.lease.Holder, Former: former.N, Next: next, Listed: append([]int64{}, listed...),
@@ -186,12 +226,11 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 	if seen != "" {
 		arg.Seen = &seen
 	}
-	limited, cancel := withoutDeadline(ctx, repairLimit)
+	limited, cancel := callctx.WithoutDeadline(ctx, repairLimit, s.ctx)
 	defer cancel()
-	var outcome string
 	err = pgx.BeginFunc(limited, se.conn, func(tx pgx.Tx) error {
 		q := pgdb.New(s.names.qualify(tx))
-		if err := q.SetStatementTimeout(limited, milliseconds(repairLimit)); err != nil {
+		if err := q.SetUpTransaction(limited, s.repairSettings()); err != nil {
 			return err
 		}
 		rows, err := q.LogUnpassed(limited, pgdb.LogUnpassedParams{Base: former.Base, MaxRows: s.repairRows + 1})
@@ -201,44 +240,68 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 		if rows > int64(s.repairRows) {
 			return s.tooMany()
 		}
-		outcome, err = q.Renumber(limited, arg)
-		return err
+		outcome, err := q.Renumber(limited, arg)
+		code := sqlstate.Code(err)
+		switch {
+		case err != nil && (code == "" || sqlstate.ConnectionException(code) || strings.HasPrefix(code, serverEnds)):
+			end = outcomeUnknown // the answer is not about the statement
+			return err
+		case err != nil:
+			return err
+		case outcome == "lost":
+			return relay.ErrLeaseLost
+		case outcome == "changed":
+			return errOvertaken
+		case outcome == "locked":
+			return errNumbersLocked
+		}
+		if events, err = strconv.ParseInt(outcome, 10, 64); err != nil {
+			return fmt.Errorf("event_outbox_renumber returned %q", outcome)
+		}
+		end = outcomeUnknown // until COMMIT has succeeded, whatever its error says
+		return nil
 	})
 	const insufficientPrivilege, undefinedFunction = "42501", "42883"
 	switch sqlstate.Code(err) {
 	case insufficientPrivilege:
-		return false, &relay.SetupError{
+		return end, &relay.SetupError{
 			Problem: errNumbers.Error() + ", and the relay's role may not call " + s.relation(renumberRows) + renumberArguments,
 			Remedy:  "GRANT EXECUTE ON FUNCTION " + s.relation(renumberRows) + renumberArguments + " TO the role that the relay logs in as",
 			Err:     err,
 		}
 	case undefinedFunction:
-		return false, &relay.SetupError{
+		return end, &relay.SetupError{
 			Problem: errNumbers.Error() + ", and the function " + s.relation(renumberRows) + renumberArguments + " is missing",
 			Remedy:  createLogRemedy + ", as far as it is missing",
 			Err:     err,
 		}
 	}
-	var setup *relay.SetupError
+	_, setup := errors.AsType[*relay.SetupError](err)
 	switch {
-	case errors.As(err, &setup):
-		return false, err
+	case setup, errors.Is(err, relay.ErrLeaseLost), errors.Is(err, errOvertaken), errors.Is(err, errNumbersLocked):
+		return end, err
 	case err != nil:
-		return false, fmt.Errorf("give events other numbers: %w", err)
-	case outcome == "lost":
-		return false, relay.ErrLeaseLost
-	case outcome == "changed":
-		return false, errOvertaken
-	case outcome == "locked":
-		return false, errNumbersLocked
+		return end, fmt.Errorf("give events other numbers: %w", err)
+	case events == 0:
+		s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq seemed to be replaced or set back; no event needs another number",
+			slog.String("lease", s.cfg.Name))
+	default:
+		s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq was replaced or set back; events that are not published have other numbers now, "+
+			"the sequence stands at the highest one, and events that were sent lately may be sent again",
+			slog.String("lease", s.cfg.Name), slog.Int64("events", events))
 	}
-	if events, err = strconv.ParseInt(outcome, 10, 64); err != nil {
-		return false, fmt.Errorf("event_outbox_renumber returned %q", outcome)
+	return carriedOut, nil
+}
+
+// serverEnds is how the SQLSTATEs begin with which a server ends a session, or a pooler in its place.
+const serverEnds = "57P"
+
+// repairSettings are those of the transaction of a repair.
+func (s *LogStore) repairSettings() pgdb.SetUpTransactionParams {
+	return pgdb.SetUpTransactionParams{
+		Names:  []string{"statement_timeout", "idle_in_transaction_session_timeout", "client_connection_check_interval"},
+		Values: []string{milliseconds(repairLimit), milliseconds(s.repairIdle), milliseconds(repairLooks)},
 	}
-	s.cfg.Logger.WarnContext(ctx, "the sequence of event_outbox.seq was replaced or set back; events that are not published have other numbers now, "+
-		"the sequence stands at the highest one, and events that were sent lately may be sent again",
-		slog.String("lease", s.cfg.Name), slog.Int64("events", events))
-	return true, nil
 }
 
 // tooMany returns the error about more rows than a repair may look at.
@@ -250,17 +313,6 @@ func (s *LogStore) tooMany() error {
 			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1; it returns how many rows have other numbers, or `locked`: then run it again; " +
 			"events that were sent lately may be sent again",
 	}
-}
-
-// withoutDeadline returns a context that ends with another one, but not by its deadline.
-func withoutDeadline(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	stop := context.AfterFunc(ctx, func() {
-		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			cancel()
-		}
-	})
-	return limited, func() { stop(); cancel() }
 }
 
 // termBegins reads the cursor with which a term begins. If the numbers of rows may come again, it
@@ -277,19 +329,25 @@ func (s *LogStore) termBegins(ctx context.Context, t *term, se *session) (row pg
 		if c, err = readCursor(row); err != nil {
 			return row, c, 0, err
 		}
-		doubtful := row.System != 0 && row.SequenceFile != row.SequenceFileNow || row.Standing < max(highest.Seq, highestOf(c, row.Floor))
+		doubtful := s.doubted == t || row.System != 0 && row.SequenceFile != row.SequenceFileNow || row.Standing < max(highest.Seq, highestOf(c, row.Floor))
 		switch {
 		case !doubtful:
 			return row, c, highest.Entry, nil
 		case again:
 			return row, c, 0, errNumbers // somebody has set it back again
 		}
+		s.doubted = t
 		if err := s.mayRepair(); err != nil {
 			return row, c, 0, err
 		}
-		if _, err := s.renumber(ctx, t, se, row, row.N+1, ""); err != nil {
+		end, err := s.renumber(ctx, t, se, row, row.N+1, "")
+		if end == outcomeUnknown {
+			err = termOver{err} // the take-over waits for its end
+		}
+		if err != nil {
 			return row, c, 0, err
 		}
+		s.doubted = nil
 	}
 }
 

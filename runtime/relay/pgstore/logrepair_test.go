@@ -184,6 +184,17 @@ func TestLogNumbersComeAgain(t *testing.T) {
 			_, err := s.ReadTick(t.Context(), snap, next, 0, wide)
 			ends(t, err)
 		}, []string{"a", "b", "c", "d", "e", "f"}},
+		"and the earlier row and another one are settled before the page is read": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b")
+			s, lease, snap, _ := begins(t, pg)
+			setval(t, pg, 1)
+			insertAll(t, pg, "c", "d") // c has the number of b
+			next := snapshot(t, s)
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{2}}))
+			must(t, s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{1}}))
+			_, err := s.ReadTick(t.Context(), snap, next, 0, wide) // the relay would take c for b
+			ends(t, err)
+		}, []string{"c", "d"}},
 		"and an earlier row failed": {func(t *testing.T, pg *services.PG) {
 			insertAll(t, pg, "a", "b")
 			s, lease, snap, _ := begins(t, pg)
@@ -406,6 +417,9 @@ func TestLogRepairIsRolledBack(t *testing.T) {
 			err = s.Settle(t.Context(), lease, relay.Settlement{Published: []int64{4}})
 		}
 		ends(t, err)
+		if seq := ask[int64](t, pg.Pool, `SELECT seq FROM event_outbox WHERE event_key = 'e'`); seq <= 4 {
+			t.Errorf("when the term is over, the new event has number %d still", seq)
+		}
 		if d := cmp.Diff([]string{"b", "c", "e"}, drained(t, pg, wide)); d != "" {
 			t.Errorf("the next terms read (-want +got): %s", d)
 		}

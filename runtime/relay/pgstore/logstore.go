@@ -25,6 +25,7 @@ type LogStore struct {
 	of *logTerm // of the current or last term; nil: none yet
 	// beginning holds a token while no term begins.
 	beginning chan struct{}
+	doubted   *term // it begins with a repair, which was not carried out yet; whoever has the token uses it
 	repairs   repairs
 
 	partitions partitions
@@ -32,6 +33,7 @@ type LogStore struct {
 
 	asideRows  int   // see logAsideRows
 	repairRows int32 // see repairRows
+	repairIdle time.Duration
 }
 
 var (
@@ -56,7 +58,7 @@ func NewLogStore(cfg Config) (*LogStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &LogStore{Store: s, asideRows: logAsideRows, repairRows: repairRows, beginning: make(chan struct{}, 1)}
+	l := &LogStore{Store: s, asideRows: logAsideRows, repairRows: repairRows, repairIdle: repairIdle, beginning: make(chan struct{}, 1)}
 	l.beginning <- struct{}{}
 	s.checks, s.shape = l.logChecks(), &logShape
 	s.unread = logUnread
@@ -186,6 +188,7 @@ func (s *LogStore) inLog(ctx context.Context, what string, fn func(*term, *sessi
 // was read, because the answer with it may be lost.
 func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 	var taken relay.Snapshot
+	in := s.currentTerm()
 	err := s.inLog(ctx, "take a snapshot", func(t *term, se *session, lt *logTerm) error {
 		lt.mu.Lock()
 		floor, known := lt.floor, lt.standing // the floor is true of every snapshot from now on
@@ -228,7 +231,7 @@ func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		}
 		return nil
 	})
-	if err = s.repaired(ctx, "take a snapshot", err); err != nil {
+	if err = s.repaired(ctx, "take a snapshot", in, err); err != nil {
 		return "", err
 	}
 	return taken, nil

@@ -54,6 +54,7 @@ func TestLogHistory(t *testing.T) {
 		r := &reader{open: func() relay.Store {
 			s := newLog(t, pg)
 			s.AsideRows(50)
+			t.Cleanup(func() { notRepaired(t, s) })
 			return s
 		}}
 		changes := r.history(t, pg)

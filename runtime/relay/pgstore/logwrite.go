@@ -21,7 +21,8 @@ func (s *LogStore) Settle(ctx context.Context, l relay.Lease, settlement relay.S
 		return nil
 	}
 	const what = "settle"
-	return s.repaired(ctx, what, s.underLease(ctx, what, useForSettling, l, func(t *term, se *session) (int64, error) {
+	t := s.currentTerm()
+	return s.repaired(ctx, what, t, s.underLease(ctx, what, useForSettling, l, func(t *term, se *session) (int64, error) {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
 			return 0, err
@@ -74,7 +75,7 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 		if unknown {
 			return 0, errNumbers // the repair is tried again, and then the term is over
 		}
-		return 0, fmt.Errorf("%w: %w", errNumbers, relay.ErrLeaseLost)
+		return 0, errRepaired
 	}
 	if lt.unsure && len(failed) == 0 && (aside != nil || len(settlement.Published) == 0) {
 		lt.mu.Unlock()
@@ -192,6 +193,7 @@ func (lt *logTerm) writeFailures(ctx context.Context, s *LogStore, se *session, 
 // published to those who read the history.
 func (s *LogStore) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tidied relay.Tidied, err error) {
 	const what = "move the cursor"
+	in := s.currentTerm()
 	err = s.underLease(ctx, what, useForReading, l, func(t *term, se *session) (int64, error) {
 		lt, err := s.logOf(ctx, t, se)
 		if err != nil {
@@ -213,7 +215,7 @@ func (s *LogStore) Tidy(ctx context.Context, l relay.Lease, setAside int64) (tid
 		}
 		return lt.write(ctx, s, se, relay.Settlement{}, func(w *logcursor.Window) { w.SetAsideUpTo(setAside) })
 	})
-	return tidied, s.repaired(ctx, what, err)
+	return tidied, s.repaired(ctx, what, in, err)
 }
 
 // moveFloor finds up to which seq every later snapshot shows all rows: see sql/low_water.sql.

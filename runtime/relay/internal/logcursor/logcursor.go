@@ -48,9 +48,12 @@ type Window struct {
 	ahead map[int64]struct{}
 	// peeked has the ids of rows that were read out of their turn and are not settled.
 	peeked map[int64][16]byte
-	// asked has the ids of the rows of the last settlement, as far as they are known. If its outcome
-	// is unknown it comes again, and must not be taken for one of other rows.
-	asked map[int64][16]byte
+	// asked has the ids of rows, as far as they are known: of those of the last settlement, which comes
+	// again if its outcome is unknown, and must not be taken for one of other rows; and of those of
+	// each settlement since a page was read, because the relay takes the numbers in the next page for
+	// theirs.
+	asked    map[int64][16]byte
+	settling []int64 // the rows of the last settlement
 	// late are rows that were set aside, and whose entries are not confirmed.
 	late []Row
 }
@@ -78,6 +81,7 @@ func New(c Cursor) *Window {
 	w := &Window{
 		base: c.Base, shown: c.Shown, seq: c.Seq,
 		where: map[int64]*noted{}, ahead: map[int64]struct{}{}, peeked: map[int64][16]byte{},
+		asked: map[int64][16]byte{},
 	}
 	for _, seq := range c.Ahead {
 		w.ahead[seq] = struct{}{}
@@ -172,6 +176,7 @@ func (w *Window) Note(after int64, rows []Row, end int64, more bool) ([]bool, er
 	if w.twice(rows) {
 		return nil, ErrTwice
 	}
+	w.wasRead()
 	unsettled := make([]bool, len(rows))
 	for i := range rows {
 		if rows[i].Seq <= t.readTo {
@@ -199,6 +204,9 @@ func (w *Window) Note(after int64, rows []Row, end int64, more bool) ([]bool, er
 	return unsettled, nil
 }
 
+// unknown is the id of a row that was settled and that the window does not have.
+var unknown [16]byte
+
 // twice reports whether two rows that are not settled have the same seq: two of rows, or one of
 // them and one that was read before.
 func (w *Window) twice(rows []Row) bool {
@@ -221,7 +229,10 @@ func (w *Window) twice(rows []Row) bool {
 			return true
 		}
 		if id, asked := w.asked[seq]; asked && id != rows[i].ID && seq > w.last.readTo {
-			return true
+			// The id of a row with an entry is not known. Its number is in ahead until it is read in its turn.
+			if _, ahead := w.ahead[seq]; !ahead || id != unknown {
+				return true
+			}
 		}
 	}
 	return false
@@ -243,6 +254,7 @@ func (w *Window) Peek(rows []Row) ([]bool, error) {
 	if w.twice(rows) {
 		return nil, ErrTwice
 	}
+	w.wasRead()
 	unsettled := make([]bool, len(rows))
 	for i := range rows {
 		if _, settled := w.ahead[rows[i].Seq]; settled {
@@ -299,13 +311,23 @@ func (w *Window) Unsettled(topic string, keys map[uint64]struct{}, after, upTo i
 
 // Asked records which rows the next calls of Settle are about: all of one settlement.
 func (w *Window) Asked(seqs []int64) {
-	asked := make(map[int64][16]byte, len(seqs))
 	for _, seq := range seqs {
 		id, is := w.ID(seq)
 		if !is {
 			id = w.asked[seq]
 		}
-		asked[seq] = id
+		w.asked[seq] = id
+	}
+	w.settling = seqs
+}
+
+// wasRead records that a page was read. Reads come one after another, and settlements too. So the relay
+// had the outcome of each settlement but the last one before it asks for the next page, and does not
+// take rows of that for rows of these.
+func (w *Window) wasRead() {
+	asked := make(map[int64][16]byte, len(w.settling))
+	for _, seq := range w.settling {
+		asked[seq] = w.asked[seq]
 	}
 	w.asked = asked
 }

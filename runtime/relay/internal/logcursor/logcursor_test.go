@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -340,5 +341,86 @@ func TestRowsOfOneNumber(t *testing.T) {
 	}
 	if _, err := w.Note(0, []logcursor.Row{row(3, 4)}, 9, false); !errors.Is(err, logcursor.ErrTwice) {
 		t.Errorf("a row with a number of the last settlement: %v", err)
+	}
+}
+
+// A row has a copy, and is settled before it is read in its turn: in the former term, or in this one after
+// it was read out of its turn. Then it is no other row with the same number.
+func TestARowWithACopyIsReadInItsTurn(t *testing.T) {
+	row := logcursor.Row{Seq: 5, ID: [16]byte{5}}
+	for name, fails := range map[string]func(w *logcursor.Window){
+		"failed in the former term": func(*logcursor.Window) {},
+		"failed when it was read out of its turn": func(w *logcursor.Window) {
+			if _, err := w.Peek([]logcursor.Row{row}); err != nil {
+				t.Fatal(err)
+			}
+			w.Asked([]int64{5})
+			settle(w, 5)
+			w.Asked([]int64{1})
+		},
+	} {
+		c := logcursor.Cursor{Base: "s0", Ahead: []int64{5}}
+		if strings.Contains(name, "out of its turn") {
+			c.Ahead = nil
+		}
+		w := logcursor.New(c)
+		w.Begin("s1")
+		fails(w)
+		w.Asked([]int64{5}) // the copy was sent
+		if d := cmp.Diff([]int64{5}, settle(w, 5)); d != "" {
+			t.Errorf("settled elsewhere (-want +got): %s", d)
+		}
+		unsettled, err := w.Note(0, []logcursor.Row{row}, 9, false)
+		if d := cmp.Diff([]bool{false}, unsettled); d != "" || err != nil {
+			t.Errorf("a row that %s, in its turn: %v, unsettled (-want +got): %s", name, err, d)
+		}
+		// Another row of its number is noticed.
+		if err := w.Open("s2"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Note(0, []logcursor.Row{{Seq: 5, ID: [16]byte{6}}}, 9, false); !errors.Is(err, logcursor.ErrTwice) {
+			t.Errorf("another row with the number of one that %s: %v", name, err)
+		}
+	}
+}
+
+// Two settlements end while a page is read. The relay takes rows of that page for those that were
+// settled, by their numbers, so another row with such a number is noticed: in its turn, and out of it.
+func TestRowsOfNumbersThatWereSettledWhileAPageIsRead(t *testing.T) {
+	row := func(seq int64, id byte) logcursor.Row { return logcursor.Row{Seq: seq, ID: [16]byte{id}} }
+	settled := func() *logcursor.Window {
+		w := logcursor.New(logcursor.Cursor{Base: "s0"})
+		w.Begin("s1")
+		note(t, w, 0, []logcursor.Row{row(6, 6), row(7, 7), row(8, 8)}, 9, false)
+		w.Asked([]int64{6})
+		settle(w, 6)
+		if err := w.Open("s2"); err != nil {
+			t.Fatal(err)
+		}
+		w.Asked([]int64{7})
+		settle(w, 7)
+		note(t, w, 0, []logcursor.Row{row(10, 10)}, 10, false) // before the relay has the answer about 7
+		if err := w.Open("s3"); err != nil {
+			t.Fatal(err)
+		}
+		w.Asked([]int64{8})
+		settle(w, 8)
+		w.Asked([]int64{10})
+		settle(w, 10)
+		return w
+	}
+	for seq, want := range map[int64]error{6: nil, 7: logcursor.ErrTwice, 8: logcursor.ErrTwice, 10: logcursor.ErrTwice} {
+		if _, err := settled().Note(0, []logcursor.Row{row(seq, 99)}, 20, false); !errors.Is(err, want) {
+			t.Errorf("another row %d: %v; want %v", seq, err, want)
+		}
+		if _, err := settled().Peek([]logcursor.Row{row(seq, 99)}); !errors.Is(err, want) {
+			t.Errorf("another row %d, out of its turn: %v; want %v", seq, err, want)
+		}
+	}
+	w := settled()
+	note(t, w, 0, []logcursor.Row{row(11, 11)}, 20, true)
+	note(t, w, 20, []logcursor.Row{row(21, 99)}, 22, true)
+	if _, err := w.Note(22, []logcursor.Row{row(27, 99)}, 30, false); err != nil {
+		t.Errorf("after pages were read, a row with another number: %v", err)
 	}
 }

@@ -283,15 +283,6 @@ func (q *Queries) SetLockTimeout(ctx context.Context, lockTimeout string) error 
 	return err
 }
 
-const SetStatementTimeout = `-- name: SetStatementTimeout :exec
-SELECT set_config('statement_timeout', $1::text, true)
-`
-
-func (q *Queries) SetStatementTimeout(ctx context.Context, statementTimeout string) error {
-	_, err := q.db.Exec(ctx, SetStatementTimeout, statementTimeout)
-	return err
-}
-
 const SetUpSession = `-- name: SetUpSession :exec
 SELECT set_config(setting.name, setting.value, false)
 FROM (SELECT unnest($1::text[]) AS name, unnest($2::text[]) AS value) AS setting
@@ -306,6 +297,25 @@ type SetUpSessionParams struct {
 // SetUpSession skips settings that this version of Postgres does not have.
 func (q *Queries) SetUpSession(ctx context.Context, arg SetUpSessionParams) error {
 	_, err := q.db.Exec(ctx, SetUpSession, arg.Names, arg.Values)
+	return err
+}
+
+const SetUpTransaction = `-- name: SetUpTransaction :exec
+SELECT set_config(setting.name, setting.value, true)
+FROM (SELECT unnest($1::text[]) AS name, unnest($2::text[]) AS value) AS setting
+WHERE current_setting(setting.name, true) IS NOT NULL
+  AND (setting.name <> 'client_connection_check_interval' OR version() LIKE '%linux%')
+`
+
+type SetUpTransactionParams struct {
+	Names  []string
+	Values []string
+}
+
+// SetUpTransaction is SetUpSession for one transaction. Not every system lets the server look whether a
+// client is still there, and then it refuses the setting.
+func (q *Queries) SetUpTransaction(ctx context.Context, arg SetUpTransactionParams) error {
+	_, err := q.db.Exec(ctx, SetUpTransaction, arg.Names, arg.Values)
 	return err
 }
 

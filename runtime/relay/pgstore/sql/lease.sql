@@ -118,8 +118,13 @@ WHERE current_setting(setting.name, true) IS NOT NULL;
 -- name: SetLockTimeout :exec
 SELECT set_config('lock_timeout', @lock_timeout::text, true);
 
--- name: SetStatementTimeout :exec
-SELECT set_config('statement_timeout', @statement_timeout::text, true);
+-- SetUpTransaction is SetUpSession for one transaction. Not every system lets the server look whether a
+-- client is still there, and then it refuses the setting.
+-- name: SetUpTransaction :exec
+SELECT set_config(setting.name, setting.value, true)
+FROM (SELECT unnest(@names::text[]) AS name, unnest(@values::text[]) AS value) AS setting
+WHERE current_setting(setting.name, true) IS NOT NULL
+  AND (setting.name <> 'client_connection_check_interval' OR version() LIKE '%linux%');
 
 -- started is empty when the role in force may not see it: another one logged in.
 -- name: DescribeSession :one
