@@ -60,8 +60,8 @@ const (
 type Options struct {
 	// Kind is the kind of migration. "": KindCreate.
 	Kind Kind
-	// Store is the store of the outbox, for KindCreate and KindGrants. "": StoreTable. The
-	// other kinds are for tables only.
+	// Store is the store of the outbox, for KindCreate, KindPauses and KindGrants. "":
+	// StoreTable. The other kinds are for tables only.
 	Store Store
 	// Schema is the Postgres schema of the tables, which must exist. "": names are
 	// unqualified, and the tool's search_path decides.
@@ -165,7 +165,7 @@ func (o Options) checkStore() error {
 	switch {
 	case o.Store != "" && o.Store != StoreTable && o.Store != StoreLog:
 		return fmt.Errorf("migrations: unknown store %q; choose %s or %s", o.Store, StoreTable, StoreLog)
-	case o.Store == StoreLog && o.Kind != "" && o.Kind != KindCreate && o.Kind != KindGrants:
+	case o.Store == StoreLog && (o.Kind == KindUpgrade || o.Kind == KindIndexes):
 		return fmt.Errorf("migrations: a log needs no migration of kind %q", o.Kind)
 	}
 	return nil

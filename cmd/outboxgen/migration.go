@@ -87,7 +87,7 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	flags.BoolVar(&to.autogenerate, "autogenerate", false, "print outbox_autogenerate.py, which makes Alembic's autogenerate leave the tables alone")
 	cmd.MarkFlagsMutuallyExclusive("out", "down")
 	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade", "indexes", "pauses")
-	for _, forTables := range []string{"upgrade", "indexes", "pauses"} {
+	for _, forTables := range []string{"upgrade", "indexes"} {
 		cmd.MarkFlagsMutuallyExclusive("store", forTables)
 	}
 	for _, other := range []string{"out", "down", "grants", "upgrade", "indexes", "pauses", "store"} {
