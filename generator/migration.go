@@ -246,6 +246,7 @@ func FindMigrations(dir string) (found Migrations, ok bool, err error) {
 type Outbox struct {
 	File string // base name
 	Line int    // from 1
+	Log  bool   // it is a log, see MigrationConfig.Log
 	// Older is true if the migrations lack a column of the current table: the table
 	// needs the upgrade.
 	Older bool
@@ -274,7 +275,7 @@ func FindOutbox(path, schema string) (found Outbox, ok bool, err error) {
 	if !ok {
 		return Outbox{}, false, nil
 	}
-	return Outbox{File: table.File, Line: table.Line, Older: len(table.Lacks) > 0, Missing: table.LacksOlder}, true, nil
+	return Outbox{File: table.File, Line: table.Line, Log: table.Log, Older: len(table.Lacks) > 0, Missing: table.LacksOlder}, true, nil
 }
 
 // join is dir with a slash-separated path below it.
