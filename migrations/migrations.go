@@ -36,6 +36,9 @@ var pausesUp string
 //go:embed pauses.down.sql
 var pausesDown string
 
+//go:embed moved.up.sql
+var movedOutbox string
+
 //go:embed log.up.sql
 var logOutbox string
 
@@ -51,6 +54,21 @@ var logUp = logOutbox + "\n" + logTables + "\n" + from(createUp, "CREATE TABLE e
 // upgradeUp changes event_outbox and then creates the other tables with the statements
 // of create.up.sql.
 var upgradeUp = upgradeOutbox + "\n" + from(createUp, "CREATE TABLE event_outbox_lease")
+
+// moved replaces an empty event_outbox of the other store.
+func moved(to Store) string {
+	const isLog = "EXISTS (SELECT FROM pg_class WHERE oid = 'event_outbox'::regclass AND relkind = 'p')"
+	is, events, drop := isLog, "EXISTS (SELECT FROM event_outbox)", "DROP TABLE event_outbox;\n"
+	if to == StoreTable {
+		is, events = "NOT "+isLog, events+" OR EXISTS (SELECT FROM event_outbox_failed)"
+		drop = strings.Join(slices.DeleteFunc(split(logDown), func(statement string) bool {
+			return strings.Contains(createDown, statement) &&
+				!strings.HasSuffix(statement, " event_outbox;")
+		}), "\n") + "\n"
+	}
+	replace := drop + "\n" + strings.ReplaceAll(OutboxSQL(to), "$$", "$functions$")
+	return strings.NewReplacer("IS_STORE", is, "HAS_EVENTS", events, "REPLACE", strings.TrimSpace(replace), "STORE", string(to)).Replace(movedOutbox)
+}
 
 // SQL returns the complete current schema as plain SQL with unqualified names. sqlc
 // compiles queries against it if a service has no migrations of its own.
