@@ -9,6 +9,19 @@ BEGIN
     IF IS_STORE THEN
         RETURN;
     END IF;
+    IF HAS_EVENTS THEN
+        RAISE EXCEPTION 'event_outbox has events and is no STORE'
+            USING HINT = 'Move it: outboxrelay store migrate --to STORE';
+    END IF;
+END
+$$;
+
+-- The same again under a lock. The statement above has a short error.
+DO $$
+BEGIN
+    IF IS_STORE THEN
+        RETURN;
+    END IF;
     SET LOCAL lock_timeout = '5s';
     LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE;
     IF HAS_EVENTS THEN
