@@ -47,6 +47,9 @@ func ExportDebezium(cfg Config, o DebeziumOptions) (*Exported, error) {
 		return &Exported{Result: *l.result()}, nil
 	}
 	c := l.project.Config
+	if err := l.refuseLog(); err != nil {
+		return nil, err
+	}
 	options := connector.Options{Name: cmp.Or(o.Name, connectorName(c.Service)), Schema: c.SQLC.Schema, Headers: o.Headers, Compression: o.Compression}
 	if o.Compression != "" && !slices.Contains(connector.Codecs(), o.Compression) {
 		return nil, fmt.Errorf("the compression %q is unknown: use %s", o.Compression, strings.Join(connector.Codecs(), ", "))
@@ -77,6 +80,25 @@ func ExportDebezium(cfg Config, o DebeziumOptions) (*Exported, error) {
 	e.Files = []File{{Path: filepath.Base(o.File), Content: content}}
 	_, err = claimDocument("export debezium", o.File, ExportedDebezium)
 	return e, err
+}
+
+// refuseLog refuses an outbox that is a log: its events are in partitions, and it has no columns
+// that say which of them wait. Migrations that cannot be read are reported by Generate.
+func (l *loaded) refuseLog() error {
+	c := l.project.Config.SQLC
+	at := c.Migrations
+	if at == "" {
+		found, ok, err := FindMigrations(l.dir)
+		if err != nil || !ok {
+			return nil
+		}
+		at = found.Path
+	}
+	if outbox, ok, err := FindOutbox(join(l.dir, at), c.Schema); err == nil && ok && outbox.Log {
+		return fmt.Errorf("the migrations in %s make event_outbox a log, and Debezium can publish only a table: keep outboxrelay, "+
+			"or move the outbox with \"outboxrelay store migrate --to table\"; see docs/running.md, section Move between table and log", strings.TrimSuffix(at, "/"))
+	}
+	return nil
 }
 
 // connectorName returns the name of a service's connector.

@@ -38,13 +38,16 @@ type MigrationConfig struct {
 	// Indexes selects the migration that replaces the indexes of an event_outbox from
 	// before event_outbox_lease.low_water.
 	Indexes bool
+	// Moved selects the migration that follows a move to the other store: it replaces an
+	// event_outbox without events.
+	Moved bool
 	// Pauses selects the migration that lets operators pause topics, for an event_outbox
 	// from before that.
 	Pauses bool
 	// Grants selects the migration that grants privileges to the roles.
 	Grants bool
 	// Log selects an outbox that is a log, not a table: for the migration that creates the
-	// tables, and for Grants.
+	// tables, and for Moved, Pauses and Grants.
 	Log bool
 	// Roles are the roles for Grants.
 	Roles migrations.Roles
@@ -119,6 +122,8 @@ func Migration(cfg MigrationConfig) ([]File, error) {
 	switch {
 	case cfg.Grants:
 		opts.Kind = migrations.KindGrants
+	case cfg.Moved:
+		opts.Kind = migrations.KindMoved
 	case cfg.Pauses:
 		opts.Kind = migrations.KindPauses
 	case cfg.Upgrade:
@@ -246,6 +251,7 @@ func FindMigrations(dir string) (found Migrations, ok bool, err error) {
 type Outbox struct {
 	File string // base name
 	Line int    // from 1
+	Log  bool   // it is a log, see MigrationConfig.Log
 	// Older is true if the migrations lack a column of the current table: the table
 	// needs the upgrade.
 	Older bool
@@ -274,7 +280,7 @@ func FindOutbox(path, schema string) (found Outbox, ok bool, err error) {
 	if !ok {
 		return Outbox{}, false, nil
 	}
-	return Outbox{File: table.File, Line: table.Line, Older: len(table.Lacks) > 0, Missing: table.LacksOlder}, true, nil
+	return Outbox{File: table.File, Line: table.Line, Log: table.Log, Older: len(table.Lacks) > 0, Missing: table.LacksOlder}, true, nil
 }
 
 // join is dir with a slash-separated path below it.

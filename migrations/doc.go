@@ -1,13 +1,13 @@
 // Package migrations has the SQL of the outbox's tables, in the format of each
 // migration tool.
 //
-// There are five migrations, each with its way back: [KindCreate] creates the tables,
+// There are six migrations, each with its way back: [KindCreate] creates the tables,
 // [KindUpgrade] changes an event_outbox of an older shape, without seq, into the
 // current one and keeps its rows, [KindIndexes] replaces the indexes of one whose lease has
-// no low_water, [KindPauses] lets operators pause topics in an outbox from before that, and
-// [KindGrants] grants roles the least privileges that they need. [StoreLog] selects a log
-// instead of a table, see below. [Files] returns them for a
-// migration tool; [Up], [Down], [Upgrade], [Downgrade] and [AllowPauses] run them for tests
+// no low_water, [KindPauses] lets operators pause topics in an outbox from before that,
+// [KindGrants] grants roles the least privileges that they need, and [KindMoved] gives new
+// databases the other store after a move. [StoreLog] selects a log instead of a table, see
+// below. [Files] returns them for a migration tool; [Up], [Down], [Upgrade], [Downgrade] and [AllowPauses] run them for tests
 // and small services; sqlc compiles queries against
 // [SQL].
 //

@@ -44,6 +44,7 @@ const (
 	KindIndexes Kind = "indexes" // replaces the indexes of an outbox that has published_at in their conditions
 	KindPauses  Kind = "pauses"  // lets operators pause topics, in an outbox from before that
 	KindGrants  Kind = "grants"  // grants roles their privileges on the tables
+	KindMoved   Kind = "moved"   // replaces an empty event_outbox of the other store, for new databases after a move
 )
 
 // Store is what kind of outbox event_outbox is.
@@ -60,8 +61,8 @@ const (
 type Options struct {
 	// Kind is the kind of migration. "": KindCreate.
 	Kind Kind
-	// Store is the store of the outbox, for KindCreate and KindGrants. "": StoreTable. The
-	// other kinds are for tables only.
+	// Store is the store of the outbox, for KindCreate, KindPauses, KindGrants and KindMoved.
+	// "": StoreTable. The other kinds are for tables only.
 	Store Store
 	// Schema is the Postgres schema of the tables, which must exist. "": names are
 	// unqualified, and the tool's search_path decides.
@@ -148,8 +149,14 @@ func (o Options) migration() (migration, error) {
 			return m, err
 		}
 		m = migration{"event_outbox_grants", "Grant roles what they need of the outbox's tables.", up, down}
+	case KindMoved:
+		to, former := StoreTable, StoreLog
+		if o.Store == StoreLog {
+			to, former = StoreLog, StoreTable
+		}
+		m = migration{"event_outbox_moved", "Make event_outbox a " + string(to) + ", if it is empty.", moved(to), moved(former)}
 	default:
-		return m, fmt.Errorf("migrations: unknown kind %q; choose %s, %s, %s, %s or %s", o.Kind, KindCreate, KindUpgrade, KindIndexes, KindPauses, KindGrants)
+		return m, fmt.Errorf("migrations: unknown kind %q; choose %s, %s, %s, %s, %s or %s", o.Kind, KindCreate, KindUpgrade, KindIndexes, KindPauses, KindGrants, KindMoved)
 	}
 	if o.Schema == "" {
 		return m, nil
@@ -165,7 +172,7 @@ func (o Options) checkStore() error {
 	switch {
 	case o.Store != "" && o.Store != StoreTable && o.Store != StoreLog:
 		return fmt.Errorf("migrations: unknown store %q; choose %s or %s", o.Store, StoreTable, StoreLog)
-	case o.Store == StoreLog && o.Kind != "" && o.Kind != KindCreate && o.Kind != KindGrants:
+	case o.Store == StoreLog && (o.Kind == KindUpgrade || o.Kind == KindIndexes):
 		return fmt.Errorf("migrations: a log needs no migration of kind %q", o.Kind)
 	}
 	return nil

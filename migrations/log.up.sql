@@ -35,6 +35,8 @@ CREATE TABLE event_outbox_other PARTITION OF event_outbox DEFAULT;
 -- the owner of the tables, because only the owner of a table can do that. The role of the
 -- relay may call them and has no other right to change tables.
 --
+-- Their text has the name of the schema. After ALTER SCHEMA ... RENAME, run this statement again.
+--
 -- They wait for a lock at most 100 ms, because writers wait behind them. Each call is about
 -- one day, so that no lock is held for long, and says what it did.
 DO $$
@@ -45,7 +47,7 @@ DECLARE
 BEGIN
     -- The lowest UUIDv7 of a time.
     EXECUTE format($outer$
-        CREATE FUNCTION %1$s.event_outbox_id_at(at timestamptz) RETURNS uuid
+        CREATE OR REPLACE FUNCTION %1$s.event_outbox_id_at(at timestamptz) RETURNS uuid
         LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS
         $f$ SELECT (lpad(to_hex((extract(epoch FROM $1) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $f$
     $outer$, place);
@@ -65,7 +67,7 @@ BEGIN
     -- is there. Meanwhile it refuses rows of the day. So that is done two days before at the
     -- latest, and a constraint that is left over from a relay that was killed is dropped by then.
     EXECUTE format($outer$
-        CREATE FUNCTION %1$s.event_outbox_make_partition(ahead integer) RETURNS text
+        CREATE OR REPLACE FUNCTION %1$s.event_outbox_make_partition(ahead integer) RETURNS text
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
     $outer$, place, format($body$
         DECLARE
@@ -149,7 +151,7 @@ BEGIN
     -- event_outbox_failed, is published. For that each statement must see what was committed
     -- before it, as under READ COMMITTED.
     EXECUTE format($outer$
-        CREATE FUNCTION %1$s.event_outbox_drop_partition(day date, keep interval) RETURNS text
+        CREATE OR REPLACE FUNCTION %1$s.event_outbox_drop_partition(day date, keep interval) RETURNS text
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
     $outer$, place, format($body$
         DECLARE
@@ -247,7 +249,7 @@ BEGIN
     -- ones keep theirs up to the first one that another row has, or that is not above those of
     -- earlier rows. The rest gets new ones in the order of the former ones, the earlier rows first.
     EXECUTE format($outer$
-        CREATE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint,
+        CREATE OR REPLACE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint,
                                                    listed bigint[], seen pg_snapshot) RETURNS text
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
         SET enable_hashjoin = on SET enable_seqscan = on SET enable_nestloop = off SET jit = off AS %2$L

@@ -36,6 +36,9 @@ var pausesUp string
 //go:embed pauses.down.sql
 var pausesDown string
 
+//go:embed moved.up.sql
+var movedOutbox string
+
 //go:embed log.up.sql
 var logOutbox string
 
@@ -51,6 +54,21 @@ var logUp = logOutbox + "\n" + logTables + "\n" + from(createUp, "CREATE TABLE e
 // upgradeUp changes event_outbox and then creates the other tables with the statements
 // of create.up.sql.
 var upgradeUp = upgradeOutbox + "\n" + from(createUp, "CREATE TABLE event_outbox_lease")
+
+// moved replaces an empty event_outbox of the other store.
+func moved(to Store) string {
+	const isLog = "EXISTS (SELECT FROM pg_class WHERE oid = 'event_outbox'::regclass AND relkind = 'p')"
+	is, events, drop := isLog, "EXISTS (SELECT FROM event_outbox)", "DROP TABLE event_outbox;\n"
+	if to == StoreTable {
+		is, events = "NOT "+isLog, events+" OR EXISTS (SELECT FROM event_outbox_failed)"
+		drop = strings.Join(slices.DeleteFunc(split(logDown), func(statement string) bool {
+			return strings.Contains(createDown, statement) &&
+				!strings.HasSuffix(statement, " event_outbox;")
+		}), "\n") + "\n"
+	}
+	replace := drop + "\n" + strings.ReplaceAll(OutboxSQL(to), "$$", "$functions$")
+	return strings.NewReplacer("IS_STORE", is, "HAS_EVENTS", events, "REPLACE", strings.TrimSpace(replace), "STORE", string(to)).Replace(movedOutbox)
+}
 
 // SQL returns the complete current schema as plain SQL with unqualified names. sqlc
 // compiles queries against it if a service has no migrations of its own.
@@ -76,47 +94,38 @@ var (
 	// ErrNoOutbox is returned by Upgrade and Downgrade if there is no event_outbox in
 	// the search_path.
 	ErrNoOutbox = errors.New("there is no event_outbox in the search_path: run Up, or look at the search_path")
-	// ErrOtherStore is returned if event_outbox is a log and the function is for a table, or
-	// the other way round.
+	// ErrOtherStore is returned by Downgrade if event_outbox is a log, which has no older shape.
 	ErrOtherStore = errors.New("event_outbox is of the other store")
 )
 
-// errLog is for functions about tables.
-var errLog = fmt.Errorf("%w: it is a log, not a table", ErrOtherStore)
-
 // Up creates the tables in the first schema of the search_path. If they exist, it does
-// nothing, so every instance of a service may call it at every start. It returns
+// nothing, so every instance of a service may call it at every start. That includes the tables
+// of a log, because services need no change after `outboxrelay store migrate`. It returns
 // ErrOlderShape if event_outbox has an older shape.
 func Up(ctx context.Context, conn *pgx.Conn) error {
-	return migrate(ctx, conn, "create the tables", func(s shape) (string, error) {
+	return create(ctx, conn, "create the tables", createUp)
+}
+
+// UpLog creates the tables of an outbox that is a log. If there is an outbox, a table or a log,
+// it does what Up does. `outboxrelay store migrate` moves a table into a log.
+func UpLog(ctx context.Context, conn *pgx.Conn) error {
+	return create(ctx, conn, "create the tables of a log", logUp)
+}
+
+func create(ctx context.Context, conn *pgx.Conn, what, sql string) error {
+	return migrate(ctx, conn, what, func(s shape) (string, error) {
 		switch s {
 		case absent:
-			return createUp, nil
+			return sql, nil
 		case older:
 			return "", ErrOlderShape
-		case log:
-			return "", errLog
 		}
 		return "", nil
 	})
 }
 
-// UpLog is Up for an outbox that is a log. It returns ErrOtherStore if event_outbox is a
-// table; `outboxrelay store migrate` moves its rows into a log.
-func UpLog(ctx context.Context, conn *pgx.Conn) error {
-	return migrate(ctx, conn, "create the tables of a log", func(s shape) (string, error) {
-		switch s {
-		case absent:
-			return logUp, nil
-		case log:
-			return "", nil
-		}
-		return "", fmt.Errorf("%w: it is a table, not a log", ErrOtherStore)
-	})
-}
-
 // AllowPauses makes an outbox from before pauses accept them, in place, with the
-// statements of KindPauses. If the outbox accepts pauses already, it changes nothing, and
+// statements of KindPauses. It may be a table or a log. If the outbox accepts pauses already, it changes nothing, and
 // locks no table.
 func AllowPauses(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "allow pauses", func(s shape) (string, error) {
@@ -128,7 +137,7 @@ func AllowPauses(ctx context.Context, conn *pgx.Conn) error {
 		case current, log:
 			return "", nil
 		}
-		return pausesUp, nil
+		return pausesUp, nil // it changes only the audit, which is the same for both stores
 	})
 }
 
@@ -136,7 +145,7 @@ func AllowPauses(ctx context.Context, conn *pgx.Conn) error {
 // Missing tables are no error.
 func Down(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "drop the tables", func(s shape) (string, error) {
-		if s == log {
+		if s == log || s == unpausedLog {
 			return logDown, nil
 		}
 		return createDown, nil
@@ -144,8 +153,9 @@ func Down(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // Upgrade turns an event_outbox of an older shape, or with indexes that have published_at
-// in their conditions, or from before pauses, into the current one, in place. The package documentation says what
-// happens to the rows and which locks it takes. If the shape is current, it does nothing.
+// in their conditions, or from before pauses, into the current one, in place. Of a log only the
+// audit can be from before pauses. The package documentation says what happens to the rows and
+// which locks it takes. If the shape is current, it does nothing.
 func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 	return migrate(ctx, conn, "upgrade event_outbox", func(s shape) (string, error) {
 		switch s {
@@ -155,7 +165,7 @@ func Upgrade(ctx context.Context, conn *pgx.Conn) error {
 			return upgradeUp, nil
 		case unmarked:
 			return indexesUp + "\n" + pausesUp, nil
-		case unpaused:
+		case unpaused, unpausedLog:
 			return pausesUp, nil
 		}
 		return "", nil
@@ -173,8 +183,8 @@ func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 			return "", ErrNoOutbox
 		case unmarked, unpaused, current:
 			return upgradeDown, nil
-		case log:
-			return "", errLog
+		case log, unpausedLog:
+			return "", fmt.Errorf("%w: it is a log, not a table", ErrOtherStore)
 		}
 		return "", nil
 	})
@@ -184,12 +194,13 @@ func Downgrade(ctx context.Context, conn *pgx.Conn) error {
 type shape int
 
 const (
-	absent   shape = iota // no such table
-	older                 // none of the columns that an upgrade adds, except perhaps topic
-	unmarked              // all of them, and the lease has no low_water
-	unpaused              // and low_water, but event_outbox_audit is from before pauses
-	current               // everything
-	log                   // it is a log
+	absent      shape = iota // no such table
+	older                    // none of the columns that an upgrade adds, except perhaps topic
+	unmarked                 // all of them, and the lease has no low_water
+	unpaused                 // and low_water, but event_outbox_audit is from before pauses
+	current                  // everything
+	log                      // it is a log
+	unpausedLog              // it is a log whose event_outbox_audit is from before pauses
 )
 
 // added are the columns that distinguish the current shape from an older one.
@@ -271,10 +282,12 @@ func look(ctx context.Context, tx pgx.Tx) (shape, error) {
 	if err != nil {
 		return absent, fmt.Errorf("look at event_outbox: %w", err)
 	}
-	if !exists {
+	switch {
+	case !exists:
 		return absent, nil
-	}
-	if isLog {
+	case isLog && !paused:
+		return unpausedLog, nil
+	case isLog:
 		return log, nil
 	}
 	var missing []string

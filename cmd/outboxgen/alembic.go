@@ -34,7 +34,7 @@ func runAlembic(io streams, at project, cfg generator.MigrationConfig, to destin
 	if to.folder == "" {
 		return printMigration(io, cfg.Format, files, to.down)
 	}
-	if cfg.Grants || cfg.Pauses {
+	if cfg.Grants || cfg.Pauses || cfg.Moved {
 		return writeNew(io, cfg.Dir, to.folder, files)
 	}
 	filter, err := filterFor(at, folders, to.folder)

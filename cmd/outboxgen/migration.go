@@ -31,6 +31,10 @@ With --down it prints the down migration, for tools that keep it in its own file
 With --store log the outbox is a log: event_outbox is partitioned by day, and rows are
 only inserted. The relay needs the setting store: log.
 
+With --moved it prints what a project needs after "outboxrelay store migrate", beside
+its former migrations: new databases get the other store too. Where the move was made,
+it changes nothing. Where event_outbox still has events in the former store, it fails.
+
 With --grants it prints the privileges that each database role needs on the tables
 instead: the relay, the service that inserts events, operators, and consumers. The
 roles must exist. An empty role name skips that role. Without --format and without
@@ -48,6 +52,7 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 		Example: `  outboxgen migration --format goose --out db/migrations
   outboxgen migration --format sql | psql
   outboxgen migration --format goose --store log --out db/migrations
+  outboxgen migration --format goose --store log --moved --out db/migrations
   outboxgen migration --format migrate --upgrade --out db/migrations
   outboxgen migration --grants --relay-role grading_relay --service-role grading --consumer-role "" --format goose
   outboxgen migration --format alembic --upgrade --out alembic/versions
@@ -72,6 +77,7 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	flags.BoolVar(&cfg.Upgrade, "upgrade", false, "upgrade an older event_outbox in place")
 	flags.BoolVar(&cfg.Indexes, "indexes", false, "replace the indexes of an event_outbox from before low_water")
 	flags.BoolVar(&cfg.Pauses, "pauses", false, "let operators pause topics, in an outbox from before that")
+	flags.BoolVar(&cfg.Moved, "moved", false, "replace an empty event_outbox of the other store, after outboxrelay store migrate")
 	flags.BoolVar(&cfg.Grants, "grants", false, "print the privileges that the roles need, not the tables")
 	roles := migrations.DefaultRoles()
 	flags.StringVar(&cfg.Roles.Relay, "relay-role", roles.Relay, "with --grants: role of the relay")
@@ -86,11 +92,11 @@ Without --format, outboxgen uses the tool whose migrations it finds in the proje
 	flags.StringVar(&cfg.DownRevision, "down-revision", "", "previous Alembic revision id; "+firstRevision+": none (default: the head)")
 	flags.BoolVar(&to.autogenerate, "autogenerate", false, "print outbox_autogenerate.py, which makes Alembic's autogenerate leave the tables alone")
 	cmd.MarkFlagsMutuallyExclusive("out", "down")
-	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade", "indexes", "pauses")
-	for _, forTables := range []string{"upgrade", "indexes", "pauses"} {
+	cmd.MarkFlagsMutuallyExclusive("grants", "upgrade", "indexes", "pauses", "moved")
+	for _, forTables := range []string{"upgrade", "indexes"} {
 		cmd.MarkFlagsMutuallyExclusive("store", forTables)
 	}
-	for _, other := range []string{"out", "down", "grants", "upgrade", "indexes", "pauses", "store"} {
+	for _, other := range []string{"out", "down", "grants", "upgrade", "indexes", "pauses", "moved", "store"} {
 		cmd.MarkFlagsMutuallyExclusive("autogenerate", other)
 	}
 	return cmd
@@ -152,8 +158,14 @@ func refuseUnfit(io streams, cfg generator.MigrationConfig, shown string) error 
 		return nil
 	}
 	there, ok, err := generator.FindOutbox(cfg.Dir, cfg.Schema)
-	if err != nil || !ok || cfg.Upgrade && len(there.Missing) == 0 {
+	if err != nil {
 		return err
+	}
+	if cfg.Moved {
+		return refuseMoved(io, cfg, shown, there, ok)
+	}
+	if !ok || cfg.Upgrade && len(there.Missing) == 0 {
+		return nil
 	}
 	problem := "already creates event_outbox, so nothing was written"
 	if cfg.Upgrade {
@@ -165,8 +177,27 @@ func refuseUnfit(io streams, cfg generator.MigrationConfig, shown string) error 
 			`; add them in a migration, or keep the table beside a new one: docs/migrating.md, "The usual shape"`
 	case there.Older:
 		problem += "; the table has an older shape: add --upgrade"
+	case there.Log != cfg.Log && !cfg.Upgrade:
+		problem += `; if "outboxrelay store migrate" moves it to the other store, add --moved: docs/running.md, "Move between table and log"`
 	}
 	if err := printf(io.Err, "outboxgen: %s:%d %s\n", joinDir(shown, there.File), there.Line, problem); err != nil {
+		return err
+	}
+	return errFindings
+}
+
+// refuseMoved refuses a migration that replaces the outbox of the other store if there is none.
+func refuseMoved(io streams, cfg generator.MigrationConfig, shown string, there generator.Outbox, ok bool) error {
+	problem := ""
+	switch {
+	case !ok:
+		problem = shown + " creates no event_outbox, so nothing was written; leave out --moved"
+	case there.Log == cfg.Log:
+		problem = fmt.Sprintf("%s:%d already creates event_outbox in this store, so nothing was written", joinDir(shown, there.File), there.Line)
+	default:
+		return nil
+	}
+	if err := printf(io.Err, "outboxgen: %s\n", problem); err != nil {
 		return err
 	}
 	return errFindings

@@ -25,6 +25,11 @@ func (d *doctor) lookCloser(ctx context.Context, conn *pgx.Conn, f *admin.Facts)
 		return err
 	}
 	d.checkConnectors(connectors, f.State)
+	publications, err := admin.LeafPublications(ctx, conn)
+	if err != nil {
+		return err
+	}
+	d.checkPublications(publications)
 	slots, err := admin.RetainingWAL(ctx, conn, muchWAL)
 	if err != nil {
 		return err
@@ -32,6 +37,16 @@ func (d *doctor) lookCloser(ctx context.Context, conn *pgx.Conn, f *admin.Facts)
 	d.checkWAL(slots, connectors)
 	d.checkSize(f.Tables)
 	return nil
+}
+
+// checkPublications looks at publications whose subscribers lack each new partition of a log.
+func (d *doctor) checkPublications(ofLeaves []string) {
+	for _, name := range ofLeaves {
+		d.add(risky, "replication", fmt.Sprintf("the publication %s sends the events of a log under the names of its partitions", name),
+			"subscribers lack the partition of the next new day: then the whole subscription stops, for all its tables, and its slot retains WAL",
+			fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true); before that, read docs/running.md, section Publications of a log: "+
+				"subscribers have to copy event_outbox again", pgx.Identifier{name}.Sanitize()))
+	}
 }
 
 const (

@@ -1,5 +1,6 @@
 // Package connector has the settings of Debezium's Postgres connector for an outbox: with
-// them, Kafka Connect publishes the rows of event_outbox as the relay does.
+// them, Kafka Connect publishes the rows of event_outbox as the relay does. The outbox must be a
+// table, not a log.
 //
 // Debezium's outbox router copies a column into one header, or parses one column of JSON.
 // It cannot make a header from each member of the column headers. The other transforms do

@@ -280,10 +280,49 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// What became of the events of a log is in a view. A discarded event is as absent as in a table.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	querymode.Use(t, pg)
+	conn := pg.Connect(t.Context())
+	if err := errors.Join(migrations.UpLog(t.Context(), conn), conn.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	ob := outbox.New(pg.Pool, outbox.Options{})
+	for _, event := range []outbox.Event{Paid{"1"}, Refused{"2"}, Refused{"3"}, Refused{"4"}} { // each has a transaction of its own
+		if err := ob.InTx(t.Context(), func(_ context.Context, tx *outbox.Tx) error { return insert(tx, event) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ob.Close()
+	if got := outboxtest.RequireInserted(t, pg.Pool, "shop.paid.v1"); got.AggregateID != "1" || got.PublishedAt != nil {
+		t.Errorf("%+v", got)
+	}
+	// As the relay records them: 1 is published, 2 is dead, 3 waits, 4 is discarded.
+	if _, err := pg.Pool.Exec(t.Context(), `
+		insert into event_outbox_late (id, tx, seq, topic, published_at, discarded)
+		select id, tx, seq, topic, now(), aggregate_id = '4' from event_outbox where aggregate_id in ('1', '4');
+		insert into event_outbox_failed (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic, headers, retry_count, last_error, dead_at)
+		select id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic, headers, 3, 'too large', now() from event_outbox where aggregate_id = '2'`); err != nil {
+		t.Fatal(err)
+	}
+	if got := outboxtest.RequireInserted(t, pg.Pool, "shop.paid.v1"); got.PublishedAt == nil {
+		t.Errorf("published: %+v", got)
+	}
+	if pending := outboxtest.Pending(t, pg.Pool); len(pending) != 1 || pending[0].AggregateID != "3" {
+		t.Errorf("pending: %+v", pending)
+	}
+	want := "outboxtest: want one row of type shop.refused.v1, got 2; the last rows are: shop.refused.v1, shop.refused.v1, shop.paid.v1"
+	if diff := cmp.Diff(want, failure(t, func(t testing.TB) { outboxtest.RequireInserted(t, pg.Pool, "shop.refused.v1") })); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // The pool or connection of the test may use any mode of pgx.
 func TestInEveryQueryExecMode(t *testing.T) {
 	t.Parallel()
-	querymode.Repeat(t, "^TestTable$")
+	querymode.Repeat(t, "^Test(Table|Log)$")
 }
 
 func ExampleOne() {

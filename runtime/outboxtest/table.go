@@ -13,7 +13,9 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 )
 
-// StoredRow is a row of the table event_outbox, or of event_outbox_delayed.
+// StoredRow is a row of event_outbox, or of event_outbox_delayed. If event_outbox is a log,
+// PublishedAt, DeadAt, RetryCount and LastError are from the view event_outbox_history, where a
+// published row may look pending for about a second.
 type StoredRow struct {
 	Seq           int64 // 0 for a delayed event that waits
 	ID            uuid.UUID
@@ -35,7 +37,17 @@ type StoredRow struct {
 }
 
 const selectRows = `select seq, id, aggregate_type, aggregate_id, event_type, coalesce(topic, ''), event_key, event_data::text, headers::text,
-	created_at, published_at, dead_at, retry_count, last_error, partition, null::timestamptz as deliver_at from event_outbox`
+	created_at, published_at, dead_at, retry_count, last_error, partition, null::timestamptz as deliver_at from `
+
+// fromLog leaves out what an operator discarded, because a discarded row of a table is deleted.
+const (
+	fromTable = `event_outbox`
+	fromLog   = `(select * from event_outbox_history where state <> 'discarded') as event_outbox`
+)
+
+// isLog finds the view that belongs to event_outbox.
+const isLog = `select exists (select from pg_catalog.pg_class as o join pg_catalog.pg_class as h on h.relnamespace = o.relnamespace
+	where o.oid = to_regclass('event_outbox')::oid and h.oid = to_regclass('event_outbox_history')::oid)`
 
 const selectDelayed = `select 0::bigint as seq, id, aggregate_type, aggregate_id, event_type, topic, event_key, event_data::text, headers::text,
 	created_at, null::timestamptz, null::timestamptz, 0, null::text, partition, deliver_at from event_outbox_delayed`
@@ -48,7 +60,7 @@ const queryTime = time.Minute
 // sees the rows. An error ends the test.
 func Pending(t testing.TB, db outbox.DBTX) []StoredRow {
 	t.Helper()
-	return rows(t, db, selectRows+` where published_at is null and dead_at is null order by seq`)
+	return rows(t, db, selectInserted(t, db)+` where published_at is null and dead_at is null order by seq`)
 }
 
 // Delayed returns the delayed events that wait, in the order in which they will be
@@ -77,11 +89,12 @@ func RequireTombstone(t testing.TB, db outbox.DBTX, eventType string) StoredRow 
 // only returns the only row of the event type that meets a condition.
 func only(t testing.TB, db outbox.DBTX, what, condition, eventType string) StoredRow {
 	t.Helper()
-	found := rows(t, db, selectRows+` where event_type = $1`+condition+` union all `+selectDelayed+` where event_type = $1`+condition+` order by seq`, eventType)
+	inserted := selectInserted(t, db)
+	found := rows(t, db, inserted+` where event_type = $1`+condition+` union all `+selectDelayed+` where event_type = $1`+condition+` order by seq`, eventType)
 	if len(found) == 1 {
 		return found[0]
 	}
-	others := rows(t, db, selectRows+` order by seq desc limit 20`)
+	others := rows(t, db, inserted+` order by seq desc limit 20`)
 	types := make([]string, len(others))
 	for i, r := range others {
 		types[i] = r.EventType
@@ -95,6 +108,22 @@ func only(t testing.TB, db outbox.DBTX, what, condition, eventType string) Store
 	}
 	t.Fatalf("outboxtest: want %s of type %s, got %d%s; the last rows are: %s", what, eventType, len(found), hint, strings.Join(types, ", "))
 	return StoredRow{}
+}
+
+// selectInserted returns the query of the inserted events. The columns that say what became of
+// an event are in the table, or in the view of a log.
+func selectInserted(t testing.TB, db outbox.DBTX) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), queryTime)
+	defer cancel()
+	var log bool
+	if err := db.QueryRow(ctx, isLog).Scan(&log); err != nil {
+		t.Fatalf("outboxtest: look whether event_outbox is a log: %v", err)
+	}
+	if log {
+		return selectRows + fromLog
+	}
+	return selectRows + fromTable
 }
 
 func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
@@ -119,7 +148,7 @@ func rows(t testing.TB, db outbox.DBTX, sql string, args ...any) []StoredRow {
 // remedy returns what to do about a missing privilege.
 func remedy(err error) string {
 	if sqlstate.Code(err) == sqlstate.Denied {
-		return " (a test that reads the tables needs SELECT on event_outbox and event_outbox_delayed, which the service's role need not have: use another connection)"
+		return " (a test that reads the tables needs SELECT on event_outbox, event_outbox_delayed and the event_outbox_history of a log, which the service's role need not have: use another connection)"
 	}
 	return ""
 }

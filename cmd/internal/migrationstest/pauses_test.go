@@ -77,6 +77,51 @@ func TestUpgradeAllowsPauses(t *testing.T) {
 	})
 }
 
+// The audit of a log can be from before pauses: its table was moved.
+func TestPausesOfALog(t *testing.T) {
+	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
+		if err := migrations.UpLog(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		current := everything(t, conn)
+		ups, downs := statements(t, migrations.Goose, files(t, migrations.Goose, migrations.Options{Kind: migrations.KindPauses, Store: migrations.StoreLog, Time: noon}))
+		for what, allow := range map[string]func(){
+			"AllowPauses": func() {
+				if err := migrations.AllowPauses(ctx, conn); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"Upgrade": func() {
+				if err := migrations.Upgrade(ctx, conn); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"the files": func() { runAll(t, conn, "public", ups) },
+		} {
+			exec(t, conn, beforePauses)
+			allow()
+			if diff := cmp.Diff(current, everything(t, conn)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", what, diff)
+			}
+		}
+		exec(t, conn, pauseTopic)
+		exec(t, conn, strings.ReplaceAll(pauseTopic, "'pause'", "'resume'"))
+		runAll(t, conn, "public", downs)
+		if err := migrations.Downgrade(ctx, conn); !errors.Is(err, migrations.ErrOtherStore) {
+			t.Errorf("Downgrade says %v of a log from before pauses", err)
+		}
+		if err := errors.Join(migrations.Up(ctx, conn), migrations.UpLog(ctx, conn)); err != nil {
+			t.Errorf("Up and UpLog say %v of a log from before pauses", err)
+		}
+		if err := migrations.Down(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		if left := lines(t, conn, `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace`); len(left) > 0 {
+			t.Errorf("Down leaves %v", left)
+		}
+	})
+}
+
 func TestAllowPauses(t *testing.T) {
 	onEach(t, func(t *testing.T, ctx context.Context, conn *pgx.Conn) {
 		if err := migrations.AllowPauses(ctx, conn); !errors.Is(err, migrations.ErrNoOutbox) {

@@ -17,7 +17,7 @@ func (f *follower) do(tokens []sqltext.Token) {
 // makesFunctionsOfLog reports whether a DO block is the one of `outboxgen migration --store
 // log` that creates the functions for partitions. It changes no columns.
 func makesFunctionsOfLog(body sqltext.Token) bool {
-	return strings.Contains(body.Text, "CREATE FUNCTION %1$s.event_outbox_make_partition(")
+	return strings.Contains(body.Text, " FUNCTION %1$s.event_outbox_make_partition(")
 }
 
 // bodyOf returns the text that a DO or a function runs, and its language.

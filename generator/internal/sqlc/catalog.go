@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -53,14 +52,6 @@ var (
 var aliases = map[string]string{
 	"serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8",
 	"int": "int4", "integer": "int4", "bigint": "int8", "timestamp with time zone": "timestamptz", "character varying": "varchar",
-}
-
-// logTable matches the statement that creates the cursor of an outbox that is a log.
-var logTable = regexp.MustCompile(`(?i)\bCREATE\s+TABLE\s[^;(]*\bevent_outbox_cursor\b`)
-
-// isLog reports whether migrations make the outbox a log: see outboxgen migration --store log.
-func isLog(folder *migrationfolder.Folder) bool {
-	return slices.ContainsFunc(folder.Files, func(f migrationfolder.File) bool { return logTable.Match(f.SQL) })
 }
 
 // catalogTable is a table as sqlc understands it.
@@ -128,11 +119,12 @@ func (r *run) check(tables []catalogTable) {
 		return
 	}
 	upgradable := !slices.ContainsFunc(columns, func(c column) bool { return c.older && has[c.name] == "" })
+	log := isLog(r.folder, want)
 	for _, c := range columns {
 		is, there := has[c.name]
 		is = cmp.Or(aliases[is], is)
 		switch {
-		case c.table && isLog(r.folder):
+		case c.table && log:
 		case !there:
 			r.noColumn(pos, c, upgradable)
 			r.warnOfIncludes()

@@ -13,6 +13,7 @@ import (
 type Outbox struct {
 	File string // the migration that creates it
 	Line int    // from 1
+	Log  bool   // it is a log
 	// Lacks are the columns that no migration mentions, and LacksOlder those of them
 	// that the upgrade needs.
 	Lacks, LacksOlder []string
@@ -38,7 +39,7 @@ func FindOutbox(folder *migrationfolder.Folder, schema string) (Outbox, bool) {
 	if !ok {
 		return Outbox{}, false
 	}
-	found := Outbox{File: folder.File(file).Name, Line: line}
+	found := Outbox{File: folder.File(file).Name, Line: line, Log: isLog(folder, schema)}
 	for _, c := range columns {
 		if mentionsWord(folder, c.name) {
 			continue
@@ -49,6 +50,29 @@ func FindOutbox(folder *migrationfolder.Folder, schema string) (Outbox, bool) {
 		}
 	}
 	return found, true
+}
+
+// cursor is the table that only an outbox that is a log has: see outboxgen migration --store log.
+const cursor = "event_outbox_cursor"
+
+// moved matches a migration of outboxgen migration --moved, of which package history does not see
+// what it does: it depends on the database.
+var moved = regexp.MustCompile(`(?:"(\w+)"\.)?event_outbox has events and is no (log|table)\b`)
+
+// isLog reports whether the migrations make the outbox of a schema a log. "" is as for FindOutbox.
+func isLog(folder *migrationfolder.Folder, schema string) (log bool) {
+	if folder.Tool == migrationfolder.Alembic { // whose text is Python
+		_, _, _, log = folder.Find(cursor)
+	} else {
+		followed := history.Of(scripts(folder), schemaName(schema), cursor)
+		log = followed.Found || schema == "" && len(followed.Elsewhere) > 0
+	}
+	for _, f := range folder.Files { // the way back is behind the way there
+		if m := moved.FindSubmatch(f.SQL); m != nil && (len(m[1]) == 0 || schema == "" || string(m[1]) == schemaName(schema)) {
+			log = string(m[2]) == "log"
+		}
+	}
+	return log
 }
 
 // gone reports whether the migrations drop or rename the table, in the requested schema

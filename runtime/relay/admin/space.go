@@ -80,6 +80,16 @@ func Connectors(ctx context.Context, db DB) ([]Connector, error) {
 	return out, nil
 }
 
+// LeafPublications returns the names of the publications that send the changes of a log under the
+// names of its partitions, which a subscriber lacks from the next new partition on.
+func LeafPublications(ctx context.Context, db DB) ([]string, error) {
+	names, err := admindb.New(db).LeafPublications(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("admin: look at publications: %w", err)
+	}
+	return names, nil
+}
+
 // Clock returns the time of the database.
 func Clock(ctx context.Context, db DB) (time.Time, error) {
 	now, err := admindb.New(db).Now(ctx)

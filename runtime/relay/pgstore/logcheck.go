@@ -142,11 +142,15 @@ func (s *LogStore) checkLogIndexes(ctx context.Context, se *session, c *checked)
 
 // checkFunctions checks whether the role may call the functions that run with the owner's rights.
 func (s *LogStore) checkFunctions(ctx context.Context, se *session, c *checked) error {
-	found, err := se.q.UncallableFunctions(ctx, []string{
+	signatures := []string{
 		s.relation(makePartition) + "(integer)", s.relation(dropPartition) + "(date, interval)", s.relation(renumberRows) + renumberArguments,
-	})
-	if err != nil || len(found) == 0 {
+	}
+	found, err := se.q.UncallableFunctions(ctx, signatures)
+	if err != nil {
 		return err
+	}
+	if len(found) == 0 {
+		return s.checkSchemaOfFunctions(ctx, se, c, signatures)
 	}
 	if !found[0].There {
 		return &relay.SetupError{
@@ -157,6 +161,19 @@ func (s *LogStore) checkFunctions(ctx context.Context, se *session, c *checked) 
 	return &relay.SetupError{
 		Problem: fmt.Sprintf("role %s may not call %s", c.server.RoleName, found[0].Signature),
 		Remedy:  fmt.Sprintf("GRANT EXECUTE ON FUNCTION %s TO %s", found[0].Signature, c.role()),
+	}
+}
+
+// checkSchemaOfFunctions checks whether the functions are about the tables of their schema.
+func (s *LogStore) checkSchemaOfFunctions(ctx context.Context, se *session, c *checked, signatures []string) error {
+	found, err := se.q.FunctionsOfAnotherSchema(ctx, signatures)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return &relay.SetupError{
+		Problem: fmt.Sprintf("the function %s in %s is about the tables of another schema: the schema was renamed", found[0], s.place(c)),
+		Remedy: "as the owner of the tables, run the statement that begins with DO in what `outboxgen migration --store log` prints; " +
+			"it replaces the functions, and the privileges on them stay",
 	}
 }
 

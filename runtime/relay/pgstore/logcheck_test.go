@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
@@ -93,6 +94,36 @@ func TestLogCheckProblems(t *testing.T) {
 			}
 			exec(t, pg.Pool, c.restore)
 			must(t, newLog(t, pg).Check(t.Context()))
+		}
+	})
+}
+
+// The functions of a log have the name of its schema in their text. After the schema was renamed,
+// the statement of the remedy makes them work again, and the relay's role may still call them.
+func TestLogCheckOfARenamedSchema(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		for _, renamed := range []string{"sub", `We're "here"`} { // the text has 'public.event_outbox'
+			name := pgx.Identifier{renamed}.Sanitize()
+			_, err := owner.Exec(t.Context(), `ALTER SCHEMA public RENAME TO `+name+`; SET search_path = `+name)
+			must(t, err)
+			open := func() *pgstore.LogStore { return newLog(t, pg, func(c *pgstore.Config) { c.Schema = renamed }) }
+			var setup *relay.SetupError
+			if err := open().Check(t.Context()); !errors.As(err, &setup) || !strings.Contains(setup.Problem, "is about the tables of another schema: the schema was renamed") {
+				t.Fatalf("in %s it says %v", renamed, err)
+			}
+			_, statement, _ := strings.Cut(migrations.LogSQL(), "\nDO $$\n")
+			statement, _, _ = strings.Cut(statement, "\n$$;\n")
+			_, err = owner.Exec(t.Context(), "DO $$\n"+statement+"\n$$")
+			must(t, err)
+			must(t, open().Check(t.Context()))
+			var says string
+			must(t, owner.QueryRow(t.Context(), `SELECT event_outbox_make_partition(9)`).Scan(&says))
+			if says != "made" && says != "there" {
+				t.Errorf("in %s the function says %q", renamed, says)
+			}
+			_, err = owner.Exec(t.Context(), `ALTER SCHEMA `+name+` RENAME TO public`)
+			must(t, err)
 		}
 	})
 }

@@ -55,6 +55,7 @@ func TestMigrateUnderLoad(t *testing.T) {
 				}
 				return err == nil
 			})
+			ok(t, errors.Join(migrations.Up(t.Context(), admin), migrations.UpLog(t.Context(), admin))) // as services do at every start
 			r.store.Store(to)
 			b.mu.Lock()
 			b.paused = false

@@ -376,6 +376,37 @@ func (q *Queries) ForbiddenFunctions(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const FunctionsOfAnotherSchema = `-- name: FunctionsOfAnotherSchema :many
+SELECT f.signature::text AS signature
+FROM (SELECT unnest($1::text[]) AS signature) AS f
+JOIN pg_catalog.pg_proc AS p ON p.oid = to_regprocedure(f.signature)::oid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+WHERE position(quote_literal(quote_ident(n.nspname) || '.event' || '_outbox') IN p.prosrc) = 0
+`
+
+// FunctionsOfAnotherSchema lists the functions that work on the tables of another schema than
+// their own: their text has the name of the schema, which ALTER SCHEMA ... RENAME does not change.
+// The name of the table is in two parts, because the store qualifies each whole one.
+func (q *Queries) FunctionsOfAnotherSchema(ctx context.Context, signatures []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, FunctionsOfAnotherSchema, signatures)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var signature string
+		if err := rows.Scan(&signature); err != nil {
+			return nil, err
+		}
+		items = append(items, signature)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const HighestSeq = `-- name: HighestSeq :one
 SELECT coalesce(max(o.seq), 0)::bigint AS highest FROM event_outbox AS o
 `

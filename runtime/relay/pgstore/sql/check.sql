@@ -43,6 +43,16 @@ SELECT f.signature::text AS signature, (to_regprocedure(f.signature) IS NOT NULL
 FROM (SELECT unnest(@signatures::text[]) AS signature) AS f
 WHERE to_regprocedure(f.signature) IS NULL OR NOT has_function_privilege(to_regprocedure(f.signature), 'execute');
 
+-- FunctionsOfAnotherSchema lists the functions that work on the tables of another schema than
+-- their own: their text has the name of the schema, which ALTER SCHEMA ... RENAME does not change.
+-- The name of the table is in two parts, because the store qualifies each whole one.
+-- name: FunctionsOfAnotherSchema :many
+SELECT f.signature::text AS signature
+FROM (SELECT unnest(@signatures::text[]) AS signature) AS f
+JOIN pg_catalog.pg_proc AS p ON p.oid = to_regprocedure(f.signature)::oid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+WHERE position(quote_literal(quote_ident(n.nspname) || '.event' || '_outbox') IN p.prosrc) = 0;
+
 -- The functions' arguments differ between versions of Postgres.
 -- name: ForbiddenFunctions :many
 SELECT p.oid::regprocedure::text AS signature

@@ -23,7 +23,9 @@ CROSS JOIN LATERAL (
     JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
     JOIN pg_catalog.pg_namespace AS n ON n.nspname = t.schemaname
     JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.tablename
-    WHERE p.pubinsert AND c.oid = to_regclass('event_outbox')::oid
+    WHERE p.pubinsert
+      AND (c.oid = to_regclass('event_outbox')::oid
+           OR EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid AND i.inhparent = to_regclass('event_outbox')::oid))
       AND (p.pubname = s.slot_name AND NOT p.pubupdate AND NOT p.puballtables
            OR a.application_name ILIKE 'debezium%'
               AND (p.pubname = s.slot_name OR NOT EXISTS (SELECT FROM pg_catalog.pg_publication AS named WHERE named.pubname = s.slot_name)))
@@ -48,7 +50,7 @@ type ConnectorsRow struct {
 // docs/debezium.md creates it for what outboxgen export debezium configures; a copy of the
 // database needs the updates too, and one FOR ALL TABLES is not for the outbox. Otherwise Debezium
 // reads the slot, and a publication of the same name has the table, or there is none of that name
-// and any has it. lost: the server has removed WAL that the consumer has not read.
+// and any has it. A publication may list the partitions of a log instead of it. lost: the server has removed WAL that the consumer has not read.
 func (q *Queries) Connectors(ctx context.Context) ([]ConnectorsRow, error) {
 	rows, err := q.db.Query(ctx, connectors)
 	if err != nil {
@@ -190,6 +192,40 @@ func (q *Queries) InvalidIndexes(ctx context.Context) ([]InvalidIndexesRow, erro
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const leafPublications = `-- name: LeafPublications :many
+SELECT DISTINCT p.pubname::text AS name
+FROM pg_catalog.pg_publication AS p
+JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
+JOIN pg_catalog.pg_namespace AS n ON n.nspname = t.schemaname
+JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.tablename
+JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = c.oid
+WHERE i.inhparent = to_regclass('event_outbox')::oid AND NOT p.pubviaroot
+ORDER BY 1
+`
+
+// LeafPublications lists the publications that send the changes of a log under the names of its
+// partitions. They list the partitions instead of the log, also if they are for all tables or
+// for a schema.
+func (q *Queries) LeafPublications(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, leafPublications)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
