@@ -66,6 +66,10 @@ func TestLogCheckProblems(t *testing.T) {
 				"may not call event_outbox_renumber", "GRANT EXECUTE ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot) TO " + role,
 			},
 			{
+				`REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC`, `GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC`,
+				"may not call pg_control_system()", "GRANT EXECUTE ON FUNCTION pg_control_system() TO " + role,
+			},
+			{
 				`ALTER FUNCTION event_outbox_drop_partition(date, interval) RENAME TO gone`, `ALTER FUNCTION gone(date, interval) RENAME TO event_outbox_drop_partition`,
 				"the function event_outbox_drop_partition(date, interval) is missing", "outboxgen migration --store log",
 			},

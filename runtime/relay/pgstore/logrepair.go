@@ -24,7 +24,7 @@ var errNumbers = errors.New("the sequence of event_outbox.seq was replaced or se
 
 // errNumbersLocked means that the numbers cannot be repaired for now.
 var errNumbersLocked = errors.New("the sequence of event_outbox.seq was replaced or set back, and event_outbox is locked, " +
-	"so that events cannot be renumbered: end long transactions that write to event_outbox")
+	"so that events cannot be renumbered: transactions that write to it took longer than the relay waits for them; end long ones")
 
 // numbers is what a term knows about a repair of the numbers.
 type numbers struct {
@@ -40,6 +40,8 @@ type repairs struct {
 	pause time.Duration
 	err   error // of the last one
 	vain  int   // how many changed nothing, since the cursor has passed a tick
+	// locked is how many in a row did not get the lock.
+	locked int
 }
 
 const (
@@ -84,6 +86,9 @@ func (s *LogStore) tried(events int64, err error) {
 	case errors.As(err, &setup):
 	case err != nil:
 		r.err = err
+		if errors.Is(err, errNumbersLocked) {
+			r.locked++
+		}
 		r.pause = min(max(2*r.pause, firstRepairPause), longestRepairPause)
 		r.next = time.Now().Add(r.pause)
 	case events > 0:
@@ -186,6 +191,10 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 	if seen != "" {
 		arg.Seen = &seen
 	}
+	s.mu.Lock()
+	wait := lockWait(s.repairs.locked, repairLimit)
+	s.mu.Unlock()
+	arg.LockWait = milliseconds(wait)
 	limited, cancel := withoutDeadline(ctx, repairLimit)
 	defer cancel()
 	var outcome string
@@ -230,7 +239,7 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 	case outcome == "changed":
 		return false, errOvertaken
 	case outcome == "locked":
-		return false, errNumbersLocked
+		return false, fmt.Errorf("%w (it waited %v, and waits up to %v)", errNumbersLocked, wait, longestLockWait)
 	}
 	if events, err = strconv.ParseInt(outcome, 10, 64); err != nil {
 		return false, fmt.Errorf("event_outbox_renumber returned %q", outcome)
@@ -247,7 +256,7 @@ func (s *LogStore) tooMany() error {
 		Problem: errNumbers.Error() + fmt.Sprintf(", and the cursor has not passed more than %d rows, so that writers would wait long for a repair", s.repairRows),
 		Remedy: "stop the relays, and when writers may wait, run as the owner of the tables: SELECT " + s.relation(renumberRows) +
 			"(l.name, l.epoch, l.holder, c.n, c.n + 1, '{}', NULL) FROM " + s.relation("event_outbox_lease") + " AS l, " +
-			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1; it returns how many rows have other numbers, or `locked`: then run it again; " +
+			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1; it returns how many rows have other numbers, or `locked`: then run it again, with SET outbox.lock_wait = '2s' it waits longer for writers; " +
 			"events that were sent lately may be sent again",
 	}
 }

@@ -43,15 +43,15 @@ SELECT f.signature::text AS signature, (to_regprocedure(f.signature) IS NOT NULL
 FROM (SELECT unnest(@signatures::text[]) AS signature) AS f
 WHERE to_regprocedure(f.signature) IS NULL OR NOT has_function_privilege(to_regprocedure(f.signature), 'execute');
 
--- The functions' arguments differ between versions of Postgres.
+-- The functions' arguments differ between versions of Postgres. Only a log needs pg_control_system.
 -- name: ForbiddenFunctions :many
 SELECT p.oid::regprocedure::text AS signature
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT has_function_privilege(p.oid, 'execute')
-  AND p.proname IN (
+  AND (@of_log::boolean AND p.proname = 'pg_control_system' OR p.proname IN (
       'pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message',
       'pg_current_snapshot', 'pg_visible_in_snapshot', 'pg_snapshot_xmin', 'pg_sequence_last_value',
-      'pg_snapshot_xmax', 'pg_xact_status', 'pg_sleep', 'pg_notify', 'pg_terminate_backend', 'pg_postmaster_start_time')
+      'pg_snapshot_xmax', 'pg_xact_status', 'pg_sleep', 'pg_notify', 'pg_terminate_backend', 'pg_postmaster_start_time'))
 ORDER BY 1;
 
 -- DescribeTable also lists the rules and the triggers that can keep a change of
