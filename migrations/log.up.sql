@@ -212,7 +212,8 @@ BEGIN
     -- before it, as under READ COMMITTED.
     EXECUTE format($outer$
         CREATE FUNCTION %1$s.event_outbox_drop_partition(day date, keep interval) RETURNS text
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC'
+        SET enable_seqscan = off AS %2$L
     $outer$, place, format($body$
         DECLARE
             parent CONSTANT text := %2$L;

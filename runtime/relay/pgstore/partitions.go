@@ -139,6 +139,14 @@ func (s *LogStore) Maintain(ctx context.Context, l relay.Lease, keep time.Durati
 	})
 }
 
+// joined adds an error to others, unless one of them has its text: each day may fail for one reason.
+func joined(err, failed error) error {
+	if err != nil && strings.Contains(err.Error(), failed.Error()) {
+		return err
+	}
+	return errors.Join(err, failed)
+}
+
 // over reports whether no further statement can succeed.
 func over(ctx context.Context, se *session) bool { return ctx.Err() != nil || se.lost() }
 
@@ -167,7 +175,7 @@ func (s *LogStore) makePartitions(ctx context.Context, se *session) (err error) 
 				"remedy", "as the owner, ALTER TABLE event_outbox_other VALIDATE CONSTRAINT with the constraint that begins with none_of_")
 			return err
 		case failed != nil:
-			if err = errors.Join(err, failed); over(ctx, se) {
+			if err = joined(err, failed); over(ctx, se) {
 				return err
 			}
 			continue
@@ -227,7 +235,7 @@ func (s *LogStore) dropPartitions(ctx context.Context, se *session, keep time.Du
 		wait := s.lockWait(&s.partitions.lockedDrops)
 		outcome, failed := se.q.DropPartition(ctx, pgdb.DropPartitionParams{Day: day, KeepSeconds: keep.Seconds(), LockWait: milliseconds(wait)})
 		if failed != nil {
-			if err = errors.Join(err, failed); over(ctx, se) {
+			if err = joined(err, failed); over(ctx, se) {
 				return err
 			}
 			continue
