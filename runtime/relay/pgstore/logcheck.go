@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
@@ -145,8 +147,18 @@ func (s *LogStore) checkFunctions(ctx context.Context, se *session, c *checked) 
 	found, err := se.q.UncallableFunctions(ctx, []string{
 		s.relation(makePartition) + "(integer)", s.relation(dropPartition) + "(date, interval)", s.relation(renumberRows) + renumberArguments,
 	})
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(found) == 0 {
+		owner, err := se.q.OwnerOfFunction(ctx, s.relation(renumberRows)+renumberArguments)
+		if err != nil || owner.MayReadSystem {
+			return err
+		}
+		return &relay.SetupError{
+			Problem: fmt.Sprintf("role %s, which owns %s, may not call pg_control_system()", owner.Owner, renumberRows),
+			Remedy:  fmt.Sprintf("GRANT EXECUTE ON FUNCTION pg_control_system() TO %s", pgx.Identifier{owner.Owner}.Sanitize()),
+		}
 	}
 	if !found[0].There {
 		return &relay.SetupError{

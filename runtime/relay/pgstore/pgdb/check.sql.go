@@ -479,6 +479,24 @@ func (q *Queries) OutboxSchemas(ctx context.Context, pattern string) ([]string, 
 	return items, nil
 }
 
+const OwnerOfFunction = `-- name: OwnerOfFunction :one
+SELECT pg_get_userbyid(p.proowner)::text AS owner, has_function_privilege(p.proowner, 'pg_control_system()', 'execute')::boolean AS may_read_system
+FROM pg_catalog.pg_proc AS p WHERE p.oid = to_regprocedure($1::text)
+`
+
+type OwnerOfFunctionRow struct {
+	Owner         string
+	MayReadSystem bool
+}
+
+// OwnerOfFunction says whether a function that runs with the rights of its owner may call pg_control_system.
+func (q *Queries) OwnerOfFunction(ctx context.Context, signature string) (OwnerOfFunctionRow, error) {
+	row := q.db.QueryRow(ctx, OwnerOfFunction, signature)
+	var i OwnerOfFunctionRow
+	err := row.Scan(&i.Owner, &i.MayReadSystem)
+	return i, err
+}
+
 const SchemasWith = `-- name: SchemasWith :many
 SELECT n.nspname::text AS name, has_schema_privilege(n.oid, 'usage')::boolean AS usable
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -43,6 +43,11 @@ SELECT f.signature::text AS signature, (to_regprocedure(f.signature) IS NOT NULL
 FROM (SELECT unnest(@signatures::text[]) AS signature) AS f
 WHERE to_regprocedure(f.signature) IS NULL OR NOT has_function_privilege(to_regprocedure(f.signature), 'execute');
 
+-- OwnerOfFunction says whether a function that runs with the rights of its owner may call pg_control_system.
+-- name: OwnerOfFunction :one
+SELECT pg_get_userbyid(p.proowner)::text AS owner, has_function_privilege(p.proowner, 'pg_control_system()', 'execute')::boolean AS may_read_system
+FROM pg_catalog.pg_proc AS p WHERE p.oid = to_regprocedure(@signature::text);
+
 -- The functions' arguments differ between versions of Postgres. Only a log needs pg_control_system.
 -- name: ForbiddenFunctions :many
 SELECT p.oid::regprocedure::text AS signature
