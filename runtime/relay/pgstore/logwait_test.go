@@ -95,7 +95,7 @@ func TestLogPartitionsBesideWritersThatOverlap(t *testing.T) {
 		defer stop()
 		var dropped, made bool
 		attempts := 0
-		for ; !(dropped && made) && attempts < 6; attempts++ {
+		for ; (!dropped || !made) && attempts < 6; attempts++ {
 			time.Sleep(300 * time.Millisecond)
 			must(t, s.Maintain(t.Context(), lease, time.Hour))
 			dropped = ask[bool](t, pg.Pool, `SELECT to_regclass('event_outbox_d20200101') IS NULL`)
