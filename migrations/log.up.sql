@@ -37,8 +37,10 @@ CREATE TABLE event_outbox_other PARTITION OF event_outbox DEFAULT;
 --
 -- Their text has the name of the schema. After ALTER SCHEMA ... RENAME, run this statement again.
 --
--- They wait for a lock at most 100 ms, because writers wait behind them. Each call is about
--- one day, so that no lock is held for long, and says what it did.
+-- Writers wait behind a session that waits for a lock. So a function asks for it only when the
+-- transactions that have locks have ended, and waits 100 ms, or as long as the setting
+-- outbox.lock_wait says: see event_outbox_before_locks. Each call is about one day, so that no
+-- lock is held for long, and says what it did.
 DO $$
 DECLARE
     place text := (SELECT quote_ident(n.nspname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -50,6 +52,56 @@ BEGIN
         CREATE OR REPLACE FUNCTION %1$s.event_outbox_id_at(at timestamptz) RETURNS uuid
         LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS
         $f$ SELECT (lpad(to_hex((extract(epoch FROM $1) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid $f$
+    $outer$, place);
+
+    -- Prepares a transaction for locks on tables. First it waits until the transactions have ended
+    -- that had locks on asked when it began, but for locks in the modes of spared: nobody waits
+    -- behind that. Then it waits until vacuum has left the tables in vacuumed, and keeps it away.
+    -- It returns how long to wait for the locks, which is the lock_timeout from then on; null:
+    -- transactions go on, so it would be in vain to ask.
+    --
+    -- The setting outbox.lock_wait says how long, at most 2 s; without it, lock_timeout does. If
+    -- writers overlap all the time, there is no moment without one. But if none has its lock for longer
+    -- than that, all that are open when it asks end in time, and the others wait behind it. So
+    -- the relay raises the setting with each attempt that failed.
+    --
+    -- Autovacuum gives a table up for a session that has waited for deadlock_timeout. SHARE UPDATE
+    -- EXCLUSIVE is the weakest lock for which it does, and no writer and no reader waits behind that.
+    EXECUTE format($outer$
+        CREATE OR REPLACE FUNCTION %1$s.event_outbox_before_locks(asked regclass[], spared text[], vacuumed regclass[]) RETURNS interval
+        LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+        $f$
+        DECLARE
+            given CONSTANT text := nullif(current_setting('outbox.lock_wait', true), '');
+            wait interval := current_setting('lock_timeout');
+            holders text[];
+            vacuum regclass;
+        BEGIN
+            IF given IS NOT NULL THEN
+                wait := least(greatest(given::interval, interval '1 ms'), interval '2 s');
+            END IF;
+            FOR look IN 0 .. 10 LOOP
+                holders := ARRAY(SELECT l.virtualtransaction FROM pg_locks AS l
+                                 WHERE l.locktype = 'relation' AND l.relation = ANY(asked) AND l.granted
+                                   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                                   AND l.mode <> ALL(spared) AND l.pid IS DISTINCT FROM pg_backend_pid()
+                                   AND (look = 0 OR l.virtualtransaction = ANY(holders)));
+                EXIT WHEN holders = '{}';
+                IF look = 10 THEN
+                    RETURN NULL;
+                END IF;
+                PERFORM pg_sleep(extract(epoch FROM wait) / 10);
+            END LOOP;
+            -- Not so long that the statement is canceled.
+            PERFORM set_config('lock_timeout', greatest(1, extract(epoch FROM least(current_setting('deadlock_timeout')::interval + interval '1 s',
+                nullif(current_setting('statement_timeout')::interval, interval '0') / 8)) * 1000)::integer || 'ms', true);
+            FOREACH vacuum IN ARRAY vacuumed LOOP
+                EXECUTE format('LOCK TABLE ONLY %%s IN SHARE UPDATE EXCLUSIVE MODE', vacuum);
+            END LOOP;
+            PERFORM set_config('lock_timeout', (extract(epoch FROM wait) * 1000)::integer || 'ms', true);
+            RETURN wait;
+        END
+        $f$
     $outer$, place);
 
     -- Makes the partition of a day, so many days after today. It returns
@@ -80,56 +132,66 @@ BEGIN
             none CONSTANT name := 'none_of_' || to_char(day, 'YYYYMMDD');
             valid CONSTANT boolean := (SELECT c.convalidated FROM pg_constraint AS c WHERE c.conrelid = other::regclass AND c.conname = none);
             large CONSTANT boolean := pg_relation_size(other::regclass) > 8 * 1024 * 1024;
+            doomed name[];
+            outcome text;
             former name;
         BEGIN
             IF ahead IS NULL OR ahead NOT BETWEEN 0 AND 100 THEN
                 RAISE EXCEPTION 'ahead is %%: it must be from 0 to 100', ahead USING ERRCODE = 'invalid_parameter_value';
             END IF;
-            FOR former IN
-                SELECT c.conname FROM pg_constraint AS c
-                WHERE c.conrelid = other::regclass AND c.conname ~ '^none_of_[0-9]{8}$' AND c.conname <> none
-                  AND c.conname < 'none_of_' || to_char(current_date + 2, 'YYYYMMDD')
-            LOOP
+            outcome := CASE
+                WHEN to_regclass(part) IS NOT NULL
+                    THEN CASE WHEN EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = to_regclass(part) AND i.inhparent = parent::regclass)
+                              THEN 'there' ELSE 'stranger' END
+                WHEN valid THEN 'made'
+                WHEN valid IS NOT NULL THEN CASE WHEN ahead >= 2 THEN 'again' ELSE 'near' END
+                WHEN EXISTS (SELECT FROM ONLY %2$s_other AS o WHERE o.id >= low AND o.id < high) THEN 'rows'
+                WHEN large THEN CASE WHEN ahead >= 2 THEN 'again' ELSE 'near' END
+                ELSE 'made'
+            END;
+            doomed := ARRAY(SELECT c.conname FROM pg_constraint AS c
+                            WHERE c.conrelid = other::regclass AND c.conname ~ '^none_of_[0-9]{8}$'
+                              AND CASE WHEN c.conname = none THEN outcome IN ('there', 'near')
+                                       ELSE c.conname < 'none_of_' || to_char(current_date + 2, 'YYYYMMDD') END);
+            IF doomed = '{}' AND outcome NOT IN ('made', 'again') THEN
+                RETURN outcome;
+            END IF;
+            IF %1$s.event_outbox_before_locks(ARRAY[other::regclass], '{ShareUpdateExclusiveLock}', ARRAY[other::regclass]) IS NULL THEN
+                RETURN 'locked';
+            END IF;
+            FOREACH former IN ARRAY doomed LOOP
                 EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, former);
             END LOOP;
-            IF to_regclass(part) IS NOT NULL THEN
-                IF NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = to_regclass(part) AND i.inhparent = parent::regclass) THEN
-                    RETURN 'stranger';
-                END IF;
-                IF valid IS NOT NULL THEN
+            IF outcome = 'again' AND valid IS NOT NULL THEN
+                EXECUTE format('ALTER TABLE %%s VALIDATE CONSTRAINT %%I', other, none);
+            ELSIF outcome = 'again' THEN
+                EXECUTE format('ALTER TABLE %%s ADD CONSTRAINT %%I CHECK (id < %%L OR id >= %%L) NOT VALID', other, none, low, high);
+            ELSIF outcome = 'made' THEN
+                EXECUTE format('CREATE TABLE %%s (LIKE %%s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE%%s)%%s', part, parent,
+                               CASE WHEN current_setting('server_version_num')::integer >= 140000 THEN ' INCLUDING COMPRESSION' ELSE '' END,
+                               (SELECT ' TABLESPACE ' || quote_ident(s.spcname) FROM pg_class AS c JOIN pg_tablespace AS s ON s.oid = c.reltablespace
+                                WHERE c.oid = parent::regclass));
+                EXECUTE format('ALTER TABLE %%s ATTACH PARTITION %%s FOR VALUES FROM (%%L) TO (%%L)', parent, part, low, high);
+                IF valid THEN
                     EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
                 END IF;
-                RETURN 'there';
             END IF;
-            IF valid THEN
-                NULL; -- attach it
-            ELSIF valid IS NOT NULL AND ahead >= 2 THEN
-                EXECUTE format('ALTER TABLE %%s VALIDATE CONSTRAINT %%I', other, none);
-                RETURN 'again';
-            ELSIF valid IS NOT NULL THEN
-                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
-                RETURN 'near';
-            ELSIF EXISTS (SELECT FROM ONLY %2$s_other AS o WHERE o.id >= low AND o.id < high) THEN
-                RETURN 'rows';
-            ELSIF large AND ahead >= 2 THEN
-                EXECUTE format('ALTER TABLE %%s ADD CONSTRAINT %%I CHECK (id < %%L OR id >= %%L) NOT VALID', other, none, low, high);
-                RETURN 'again';
-            ELSIF large THEN
-                RETURN 'near';
-            END IF;
-            EXECUTE format('CREATE TABLE %%s (LIKE %%s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE%%s)', part, parent,
-                           CASE WHEN current_setting('server_version_num')::integer >= 140000 THEN ' INCLUDING COMPRESSION' ELSE '' END);
-            EXECUTE format('ALTER TABLE %%s ATTACH PARTITION %%s FOR VALUES FROM (%%L) TO (%%L)', parent, part, low, high);
-            IF valid THEN
-                EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT %%I', other, none);
-            END IF;
-            RETURN 'made';
+            RETURN outcome;
         EXCEPTION
             WHEN check_violation THEN
-                IF valid IS NOT NULL THEN
+                BEGIN
+                    IF valid IS NULL THEN
+                        RETURN 'rows';
+                    END IF;
+                    IF %1$s.event_outbox_before_locks(ARRAY[other::regclass], '{ShareUpdateExclusiveLock}', ARRAY[other::regclass]) IS NULL THEN
+                        RETURN 'locked';
+                    END IF;
                     EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT IF EXISTS %%I', other, none);
-                END IF;
-                RETURN 'rows';
+                    RETURN 'rows';
+                EXCEPTION
+                    WHEN lock_not_available OR deadlock_detected THEN
+                        RETURN 'locked';
+                END;
             WHEN lock_not_available OR deadlock_detected THEN
                 RETURN 'locked';
         END
@@ -152,13 +214,17 @@ BEGIN
     -- before it, as under READ COMMITTED.
     EXECUTE format($outer$
         CREATE OR REPLACE FUNCTION %1$s.event_outbox_drop_partition(day date, keep interval) RETURNS text
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC' AS %2$L
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' SET timezone = 'UTC'
+        SET enable_seqscan = off AS %2$L
     $outer$, place, format($body$
         DECLARE
             parent CONSTANT text := %2$L;
+            other CONSTANT text := parent || '_other';
             part CONSTANT text := parent || '_d' || to_char(day, 'YYYYMMDD');
             low CONSTANT uuid := %1$s.event_outbox_id_at(day::timestamptz);
             high CONSTANT uuid := %1$s.event_outbox_id_at((day + 1)::timestamptz);
+            wait interval;
+            asked timestamptz;
             base pg_snapshot;
             unsettled boolean;
             newest xid8;
@@ -177,8 +243,17 @@ BEGIN
             END IF;
             FOR look IN 1 .. 2 LOOP
                 IF look = 2 THEN
+                    wait := %1$s.event_outbox_before_locks(ARRAY[parent, part, other]::regclass[], '{ShareUpdateExclusiveLock}',
+                                                           ARRAY[other, part, parent]::regclass[]);
+                    IF wait IS NULL THEN
+                        RETURN 'locked';
+                    END IF;
+                    asked := clock_timestamp();
                     EXECUTE format('LOCK TABLE ONLY %%s IN ACCESS EXCLUSIVE MODE', parent);
+                    -- What is left of the wait is for the others. DROP TABLE locks the default partition too.
+                    PERFORM set_config('lock_timeout', greatest(1, extract(epoch FROM asked + wait - clock_timestamp()) * 1000)::integer || 'ms', true);
                     EXECUTE format('LOCK TABLE ONLY %%s IN ACCESS EXCLUSIVE MODE', part);
+                    EXECUTE format('LOCK TABLE ONLY %%s IN ACCESS EXCLUSIVE MODE', other);
                 END IF;
                 base := (SELECT c.base FROM %2$s_cursor AS c ORDER BY c.n DESC LIMIT 1);
                 EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %%s AS o WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1))', part)
@@ -233,10 +308,12 @@ BEGIN
     --   locked   if other sessions have locks, and else
     --   how many rows have another number.
     --
-    -- Writers wait behind a lock. So it does not ask for one while a transaction is open that has
-    -- been writing for 100 ms. All that it does is rolled back with its transaction, also what it
+    -- Writers wait behind a lock. So it does not ask for one while a transaction goes on that was
+    -- writing when it began. All that it does is rolled back with its transaction, also what it
     -- does to the sequence. It joins with hash tables, which the sessions of a relay do not
-    -- allow: nested loops compare each row with each other one.
+    -- allow: nested loops compare each row with each other one. Rows that base shows are not
+    -- read, however many there are: each statement looks only at transactions from the xmin of
+    -- base on, by the index on tx, also if nothing is known about a partition yet.
     --
     -- With the lock no transaction is open that has inserted a row, so every number that was given
     -- is visible or will never be. Rows are decided if an entry or the cursor says what becomes of
@@ -252,13 +329,12 @@ BEGIN
         CREATE OR REPLACE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint,
                                                    listed bigint[], seen pg_snapshot) RETURNS text
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
-        SET enable_hashjoin = on SET enable_seqscan = on SET enable_nestloop = off SET jit = off AS %2$L
+        SET enable_hashjoin = on SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS %2$L
     $outer$, place, format($body$
         DECLARE
             parent CONSTANT text := %2$L;
             sequence CONSTANT regclass := pg_get_serial_sequence(parent, 'seq');
             c record;
-            writers text[];
             standing bigint;
             highest bigint;
             early xid8;
@@ -319,18 +395,9 @@ BEGIN
             IF NOT FOUND THEN
                 RETURN 'lost';
             END IF;
-            FOR look IN 0 .. 10 LOOP
-                writers := ARRAY(SELECT l.virtualtransaction FROM pg_locks AS l
-                                 WHERE l.locktype = 'relation' AND l.relation = parent::regclass AND l.granted
-                                   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-                                   AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND l.pid IS DISTINCT FROM pg_backend_pid()
-                                   AND (look = 0 OR l.virtualtransaction = ANY(writers)));
-                EXIT WHEN writers = '{}';
-                IF look = 10 THEN
-                    RETURN 'locked';
-                END IF;
-                PERFORM pg_sleep(0.01);
-            END LOOP;
+            IF %1$s.event_outbox_before_locks(ARRAY[parent::regclass], '{AccessShareLock,RowShareLock}', '{}') IS NULL THEN
+                RETURN 'locked';
+            END IF;
             EXECUTE format('LOCK TABLE ONLY %%s IN SHARE ROW EXCLUSIVE MODE', parent);
             SELECT n.* INTO c FROM %2$s_cursor AS n ORDER BY n.n DESC LIMIT 1 FOR UPDATE;
             IF c.n IS DISTINCT FROM former THEN
@@ -350,9 +417,11 @@ BEGIN
                 EXECUTE format('ALTER SEQUENCE %%s RESTART WITH %%s', sequence, highest);
                 PERFORM nextval(sequence);
             END IF;
-            early := (SELECT o.tx FROM %2$s AS o
-                      WHERE o.seq > standing AND o.tx >= pg_snapshot_xmin(c.base) AND NOT pg_visible_in_snapshot(o.tx, c.base)
-                      ORDER BY o.tx DESC LIMIT 1);
+            EXECUTE $q$
+                SELECT o.tx FROM %2$s AS o
+                WHERE o.seq > $2 AND o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
+                ORDER BY o.tx DESC LIMIT 1
+            $q$ INTO early USING c.base, standing;
             EXECUTE unpassed || 'SELECT u.tx FROM unpassed AS u WHERE u.taken ORDER BY u.tx LIMIT 1' INTO again
             USING c.base, c.shown, c.seq, listed, seen, c.floor;
 
@@ -414,7 +483,7 @@ BEGIN
                     INSERT INTO %2$s AS t (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic, headers, partition)
                     OVERRIDING SYSTEM VALUE
                     SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic, o.headers, o.partition
-                    FROM split AS s JOIN %2$s AS o ON o.id = s.id
+                    FROM split AS s JOIN %2$s AS o ON o.id = s.id AND o.tx >= pg_snapshot_xmin($1)
                     WHERE NOT s.decided AND CASE WHEN s.later THEN s.seq >= $11 ELSE s.seq >= $12 END
                     ORDER BY s.later, s.seq, s.tx
                     ON CONFLICT (id) DO UPDATE SET seq = DEFAULT
@@ -424,9 +493,12 @@ BEGIN
                 GET DIAGNOSTICS renumbered = ROW_COUNT;
             END IF;
 
-            floor := least(place, (SELECT min(o.seq) - 1 FROM (
-                SELECT n.seq FROM %2$s AS n WHERE n.tx >= pg_snapshot_xmin(c.base) AND NOT pg_visible_in_snapshot(n.tx, c.base) OFFSET 0
-            ) AS o));
+            EXECUTE $q$
+                SELECT min(o.seq) - 1 FROM (
+                    SELECT n.seq FROM %2$s AS n WHERE n.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(n.tx, $1) OFFSET 0
+                ) AS o
+            $q$ INTO floor USING c.base;
+            floor := least(place, floor);
             DELETE FROM %2$s_cursor AS d WHERE d.n = former;
             INSERT INTO %2$s_cursor (n, base, shown, seq, ahead, floor, system, database, sequence_file)
             SELECT next, c.base, pg_current_snapshot(), place, ahead, floor, s.system_identifier, d.oid::bigint, pg_relation_filenode(sequence)::bigint
@@ -438,9 +510,10 @@ BEGIN
         END
     $body$, place, parent));
 
-    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_make_partition(integer), %1$s.event_outbox_drop_partition(date, interval), '
+    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_before_locks(regclass[], text[], regclass[]), '
+                   '%1$s.event_outbox_make_partition(integer), %1$s.event_outbox_drop_partition(date, interval), '
                    '%1$s.event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot) FROM PUBLIC', place);
 END
 $$;
 
-SELECT event_outbox_make_partition(d) FROM generate_series(0, 7) AS d;
+SELECT event_outbox_make_partition(d) FROM generate_series(0, 30) AS d;

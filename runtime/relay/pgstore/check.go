@@ -155,7 +155,7 @@ func (s *Store) checkServer(ctx context.Context, se *session, c *checked) error 
 			Transient: true,
 		}
 	}
-	forbidden, err := se.q.ForbiddenFunctions(ctx)
+	forbidden, err := se.q.ForbiddenFunctions(ctx, s.shape.partitioned)
 	if err != nil {
 		return err
 	}

@@ -180,3 +180,32 @@ func (s *Server) Trim() {
 	r.mu.Unlock()
 	r.trim()
 }
+
+// ReadByRepair repairs numbers in a transaction that it rolls back, under the settings of the
+// store's sessions. It returns how many rows got other numbers, and how many rows of the log were read.
+func (s *LogStore) ReadByRepair(ctx context.Context, t *testing.T, l relay.Lease) (outcome string, rows int64) {
+	t.Helper()
+	err := s.underLease(ctx, "repair", useForSettling, l, func(_ *term, se *session) (int64, error) {
+		former, err := storedCursor(ctx, se)
+		if err != nil {
+			return 0, err
+		}
+		tx, err := se.conn.Begin(ctx)
+		if err != nil {
+			return 0, err
+		}
+		defer tx.Rollback(ctx) //nolint:errcheck // the test goes on with what is there
+		outcome, err = pgdb.New(tx).Renumber(ctx, pgdb.RenumberParams{
+			LockWait: "100ms", Name: s.cfg.Name, Epoch: l.Epoch, Holder: l.Holder, Former: former.N, Next: former.N + 1, Listed: []int64{},
+		})
+		if err != nil {
+			return 0, err
+		}
+		return 1, tx.QueryRow(ctx, `SELECT sum(x.seq_tup_read + coalesce(x.idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables AS x
+			JOIN pg_inherits AS i ON i.inhrelid = x.relid WHERE i.inhparent = 'event_outbox'::regclass`).Scan(&rows)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome, rows
+}

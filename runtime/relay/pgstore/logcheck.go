@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
@@ -140,6 +142,19 @@ func (s *LogStore) checkLogIndexes(ctx context.Context, se *session, c *checked)
 	return s.warnAudit(ctx, se, c)
 }
 
+// checkOwnerOfFunctions checks whether the owner of the functions may read the cluster's identifier, as
+// the repair of numbers does.
+func (s *LogStore) checkOwnerOfFunctions(ctx context.Context, se *session) error {
+	owner, err := se.q.OwnerOfFunction(ctx, s.relation(renumberRows)+renumberArguments)
+	if err != nil || owner.MayReadSystem {
+		return err
+	}
+	return &relay.SetupError{
+		Problem: fmt.Sprintf("role %s, which owns %s, may not call pg_control_system()", owner.Owner, renumberRows),
+		Remedy:  fmt.Sprintf("GRANT EXECUTE ON FUNCTION pg_control_system() TO %s", pgx.Identifier{owner.Owner}.Sanitize()),
+	}
+}
+
 // checkFunctions checks whether the role may call the functions that run with the owner's rights.
 func (s *LogStore) checkFunctions(ctx context.Context, se *session, c *checked) error {
 	signatures := []string{
@@ -150,6 +165,9 @@ func (s *LogStore) checkFunctions(ctx context.Context, se *session, c *checked) 
 		return err
 	}
 	if len(found) == 0 {
+		if err := s.checkOwnerOfFunctions(ctx, se); err != nil {
+			return err
+		}
 		return s.checkSchemaOfFunctions(ctx, se, c, signatures)
 	}
 	if !found[0].There {

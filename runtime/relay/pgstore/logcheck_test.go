@@ -67,6 +67,16 @@ func TestLogCheckProblems(t *testing.T) {
 				"may not call event_outbox_renumber", "GRANT EXECUTE ON FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot) TO " + role,
 			},
 			{
+				`REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC`, `GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC`,
+				"may not call pg_control_system()", "GRANT EXECUTE ON FUNCTION pg_control_system() TO " + role,
+			},
+			{
+				`REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC; GRANT EXECUTE ON FUNCTION pg_control_system() TO ` + role +
+					`; ALTER FUNCTION event_outbox_renumber OWNER TO pg_signal_backend`,
+				`GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC; ALTER FUNCTION event_outbox_renumber OWNER TO CURRENT_USER`,
+				"role pg_signal_backend, which owns event_outbox_renumber, may not call pg_control_system()", `GRANT EXECUTE ON FUNCTION pg_control_system() TO "pg_signal_backend"`,
+			},
+			{
 				`ALTER FUNCTION event_outbox_drop_partition(date, interval) RENAME TO gone`, `ALTER FUNCTION gone(date, interval) RENAME TO event_outbox_drop_partition`,
 				"the function event_outbox_drop_partition(date, interval) is missing", "outboxgen migration --store log",
 			},

@@ -26,7 +26,7 @@ var errNumbers = errors.New("the sequence of event_outbox.seq was replaced or se
 
 // errNumbersLocked means that the numbers cannot be repaired for now.
 var errNumbersLocked = errors.New("the sequence of event_outbox.seq was replaced or set back, and event_outbox is locked, " +
-	"so that events cannot be renumbered: end long transactions that write to event_outbox")
+	"so that events cannot be renumbered: transactions that write to it took longer than the relay waits for them; end long ones")
 
 // termOver is an error that ends the term, although no other relay has begun one: what the term knows is about
 // former numbers.
@@ -51,6 +51,8 @@ type repairs struct {
 	pause time.Duration
 	err   error // of the last one
 	vain  int   // how many changed nothing, since the cursor has passed a tick
+	// locked is how many in a row did not get the lock.
+	locked int
 
 	tried, allVain int // since the store was opened, for tests
 }
@@ -120,6 +122,9 @@ func (s *LogStore) tried(began time.Time, events int64, err error) {
 	case errors.As(err, &setup), errors.Is(err, relay.ErrLeaseLost):
 	case err != nil:
 		r.err = err
+		if errors.Is(err, errNumbersLocked) {
+			r.locked++
+		}
 		r.pause = min(max(2*r.pause, firstRepairPause), longestRepairPause)
 		pause := r.pause
 		if !errors.Is(err, errNumbersLocked) && !errors.Is(err, errOvertaken) {
@@ -226,6 +231,10 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 	if seen != "" {
 		arg.Seen = &seen
 	}
+	s.mu.Lock()
+	wait := lockWait(s.repairs.locked, repairLimit)
+	s.mu.Unlock()
+	arg.LockWait = milliseconds(wait)
 	limited, cancel := callctx.WithoutDeadline(ctx, repairLimit, s.ctx)
 	defer cancel()
 	err = pgx.BeginFunc(limited, se.conn, func(tx pgx.Tx) error {
@@ -253,7 +262,7 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 		case outcome == "changed":
 			return errOvertaken
 		case outcome == "locked":
-			return errNumbersLocked
+			return fmt.Errorf("%w (it waited %v, and waits up to %v)", errNumbersLocked, wait, longestLockWait)
 		}
 		if events, err = strconv.ParseInt(outcome, 10, 64); err != nil {
 			return fmt.Errorf("event_outbox_renumber returned %q", outcome)
@@ -310,7 +319,7 @@ func (s *LogStore) tooMany() error {
 		Problem: errNumbers.Error() + fmt.Sprintf(", and the cursor has not passed more than %d rows, so that writers would wait long for a repair", s.repairRows),
 		Remedy: "stop the relays, and when writers may wait, run as the owner of the tables: SELECT " + s.relation(renumberRows) +
 			"(l.name, l.epoch, l.holder, c.n, c.n + 1, '{}', NULL) FROM " + s.relation("event_outbox_lease") + " AS l, " +
-			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1; it returns how many rows have other numbers, or `locked`: then run it again; " +
+			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1; it returns how many rows have other numbers, or `locked`: then run it again, with SET outbox.lock_wait = '2s' it waits longer for writers; " +
 			"events that were sent lately may be sent again",
 	}
 }

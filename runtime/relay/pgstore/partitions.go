@@ -1,8 +1,13 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +18,7 @@ import (
 
 // partitionDays is for how many days after today there are partitions. While no relay runs,
 // none is made, and events of later days go to event_outbox_other.
-const partitionDays = 7
+const partitionDays = 30
 
 // Outcomes of the functions that make and drop partitions: see log.up.sql of package
 // migrations.
@@ -34,6 +39,8 @@ type partitions struct {
 	mu        sync.Mutex
 	obstacles map[string]obstacle // by partition
 	slow      time.Time           // no partitions are made before this time
+	// How many attempts in a row did not get a lock.
+	lockedMakes, lockedDrops int
 }
 
 // obstacle is what keeps a partition from being made or dropped.
@@ -79,6 +86,39 @@ func (p *partitions) pauses() bool {
 	return time.Now().Before(p.slow)
 }
 
+// lockedFor counts an attempt that did not get a lock.
+func (p *partitions) lockedFor(attempts *int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	*attempts++
+}
+
+// unlocked notes an attempt that got its locks.
+func (p *partitions) unlocked(attempts *int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	*attempts = 0
+}
+
+// wait returns how long the next attempt waits for a lock.
+func (p *partitions) wait(attempts *int, statementTimeout time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return lockWait(*attempts, statementTimeout)
+}
+
+// inOrder sorts days: those whose partitions had no obstacle, or the fewest times, are first. So
+// one that has a lock of its own keeps no other from being dropped.
+func (p *partitions) inOrder(days []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slices.SortStableFunc(days, func(a, b string) int {
+		return cmp.Compare(p.obstacles[partitionOf(a)].calls, p.obstacles[partitionOf(b)].calls)
+	})
+}
+
+func partitionOf(day string) string { return "event_outbox_d" + day }
+
 // passed forgets an obstacle.
 func (p *partitions) passed(partition string) {
 	p.mu.Lock()
@@ -87,63 +127,99 @@ func (p *partitions) passed(partition string) {
 }
 
 // Maintain makes the partitions of the next days, and drops those that ended longer ago than
-// keep; below 0: none. Each statement is a transaction, so it holds its locks for a moment.
+// keep; below 0: none. Each statement is a transaction, so it holds its locks for a moment. If one
+// fails, the others are tried all the same.
 func (s *LogStore) Maintain(ctx context.Context, l relay.Lease, keep time.Duration) error {
 	return s.underLease(ctx, "make and drop partitions", useForKeeping, l, func(_ *term, se *session) (int64, error) {
-		if err := s.makePartitions(ctx, se); err != nil {
-			return 0, err
+		err := s.makePartitions(ctx, se)
+		if keep >= 0 && !over(ctx, se) {
+			err = errors.Join(err, s.dropPartitions(ctx, se, keep))
 		}
-		if keep < 0 {
-			return 1, nil
-		}
-		return 1, s.dropPartitions(ctx, se, keep)
+		return 1, err
 	})
 }
 
-func (s *LogStore) makePartitions(ctx context.Context, se *session) error {
+// joined adds an error to others, unless one of them has its text: each day may fail for one reason.
+func joined(err, failed error) error {
+	if err != nil && strings.Contains(err.Error(), failed.Error()) {
+		return err
+	}
+	return errors.Join(err, failed)
+}
+
+// over reports whether no further statement can succeed.
+func over(ctx context.Context, se *session) bool { return ctx.Err() != nil || se.lost() }
+
+func (s *LogStore) makePartitions(ctx context.Context, se *session) (err error) {
 	if s.partitions.pauses() {
 		return nil
 	}
+	var without []string
 	made := 0
+	defer func() {
+		if made > 0 {
+			s.cfg.Logger.InfoContext(ctx, "partitions of event_outbox created", slog.Int("partitions", made))
+		}
+		if len(without) > 0 {
+			s.warnOnce(ctx, "days get no partition of event_outbox, because event_outbox_other has rows of them, or is large and the days are near; "+
+				"their events go to event_outbox_other, and are deleted in batches, not with a partition", "partitions", strings.Join(without, ", "))
+		}
+	}()
 	for ahead := range partitionDays + 1 {
-		did := pgdb.MakePartitionRow{Outcome: partitionAgain}
-		for steps := 0; did.Outcome == partitionAgain && steps < 4; steps++ {
-			var err error
-			did, err = se.q.MakePartition(ctx, int32(ahead))
-			if sqlstate.Code(err) == queryCanceled && ctx.Err() == nil {
-				s.partitions.slowed()
-				s.warnOnce(ctx, "no partitions of event_outbox created: event_outbox_other is so large that it cannot be searched for rows of their days within the statement timeout, "+
-					"retrying once an hour; events of days without a partition go to event_outbox_other",
-					"remedy", "as the owner, ALTER TABLE event_outbox_other VALIDATE CONSTRAINT with the constraint that begins with none_of_")
-				return nil
-			}
-			if err != nil {
+		did, failed := s.makePartition(ctx, se, ahead)
+		switch {
+		case sqlstate.Code(failed) == queryCanceled && ctx.Err() == nil:
+			s.partitions.slowed()
+			s.warnOnce(ctx, "no partitions of event_outbox created: event_outbox_other is so large that it cannot be searched for rows of their days within the statement timeout, "+
+				"retrying once an hour; events of days without a partition go to event_outbox_other",
+				"remedy", "as the owner, ALTER TABLE event_outbox_other VALIDATE CONSTRAINT with the constraint that begins with none_of_")
+			return err
+		case failed != nil:
+			if err = joined(err, failed); over(ctx, se) {
 				return err
 			}
+			continue
 		}
-		partition := "event_outbox_d" + did.Day
+		partition := partitionOf(did.Day)
 		switch did.Outcome {
 		case partitionMade:
 			made++
+			s.partitions.unlocked(&s.partitions.lockedMakes)
 		case partitionRows, partitionNear:
-			s.warnOnce(ctx, "a day gets no partition of event_outbox, because event_outbox_other has rows of it, or is large and the day is near; "+
-				"its events go to event_outbox_other, and are deleted in batches, not with a partition", "partition", partition)
+			without = append(without, partition)
 		case partitionStranger:
 			s.warnOnce(ctx, "a day gets no partition of event_outbox, because a table has the partition's name", "partition", partition,
 				"remedy", "rename that table, or drop it")
 		case partitionLocked:
 			if calls, say := s.partitions.met(partition, did.Outcome); say {
-				s.cfg.Logger.WarnContext(ctx, "partition of event_outbox not created, retrying: other sessions lock event_outbox or event_outbox_other",
-					slog.String("partition", partition), slog.Int("attempts", calls), slog.String("remedy", "end long transactions on them"))
+				s.cfg.Logger.WarnContext(ctx, "partition of event_outbox not created, retrying: transactions that hold locks on event_outbox_other took longer than the relay waits for them",
+					slog.String("partition", partition), slog.Int("attempts", calls), slog.Duration("waited", s.lockWait(&s.partitions.lockedMakes)),
+					slog.String("remedy", "end long transactions that read event_outbox, or write to event_outbox_other"))
 			}
-			return nil // writers have waited behind the statement
+			s.partitions.lockedFor(&s.partitions.lockedMakes)
+			return err // writers have waited behind the statement
 		}
 		s.partitions.passed(partition)
 	}
-	if made > 0 {
-		s.cfg.Logger.InfoContext(ctx, "partitions of event_outbox created", slog.Int("partitions", made))
+	return err
+}
+
+// makePartition makes the partition of a day, in some steps if necessary.
+func (s *LogStore) makePartition(ctx context.Context, se *session, ahead int) (did pgdb.MakePartitionRow, err error) {
+	for range 4 {
+		did, err = se.q.MakePartition(ctx, pgdb.MakePartitionParams{
+			Ahead: int32(ahead), LockWait: milliseconds(s.lockWait(&s.partitions.lockedMakes)),
+		})
+		if err != nil || did.Outcome != partitionAgain {
+			break
+		}
 	}
-	return nil
+	return did, err
+}
+
+// lockWait returns how long the next attempt waits for a lock.
+func (s *LogStore) lockWait(attempts *int) time.Duration {
+	return s.partitions.wait(attempts, s.server.cfg.StatementTimeout)
 }
 
 // queryCanceled is the SQLSTATE after statement_timeout.
@@ -154,14 +230,20 @@ func (s *LogStore) dropPartitions(ctx context.Context, se *session, keep time.Du
 	if err != nil {
 		return err
 	}
+	s.partitions.inOrder(days)
 	for _, day := range days {
-		outcome, err := se.q.DropPartition(ctx, pgdb.DropPartitionParams{Day: day, KeepSeconds: keep.Seconds()})
-		if err != nil {
-			return err
+		wait := s.lockWait(&s.partitions.lockedDrops)
+		outcome, failed := se.q.DropPartition(ctx, pgdb.DropPartitionParams{Day: day, KeepSeconds: keep.Seconds(), LockWait: milliseconds(wait)})
+		if failed != nil {
+			if err = joined(err, failed); over(ctx, se) {
+				return err
+			}
+			continue
 		}
-		partition := "event_outbox_d" + day
+		partition := partitionOf(day)
 		why, stays := map[string]string{
-			partitionLocked:    "other sessions lock event_outbox or the partition; end long transactions on them, also reports",
+			partitionLocked: fmt.Sprintf("transactions that hold locks on event_outbox, event_outbox_other or the partition took longer than the relay waits for them (%v); "+
+				"end long ones, also reports", wait),
 			partitionUnsettled: "the cursor is not past all of its events; see outboxrelay status",
 			partitionWaiting:   "events of it wait; see outboxrelay status",
 		}[outcome]
@@ -171,12 +253,14 @@ func (s *LogStore) dropPartitions(ctx context.Context, se *session, keep time.Du
 			s.cfg.Logger.WarnContext(ctx, "partition of event_outbox is older than the retention and not dropped, retrying",
 				slog.String("partition", partition), slog.Int("attempts", calls), slog.String("reason", why))
 		}
-		if outcome == partitionDropped {
+		switch outcome {
+		case partitionDropped:
+			s.partitions.unlocked(&s.partitions.lockedDrops)
 			s.cfg.Logger.InfoContext(ctx, "partition of event_outbox dropped", slog.String("partition", partition))
-		}
-		if outcome == partitionLocked {
-			return nil // writers have waited behind the statement
+		case partitionLocked:
+			s.partitions.lockedFor(&s.partitions.lockedDrops)
+			return err // writers have waited behind the statement
 		}
 	}
-	return nil
+	return err
 }

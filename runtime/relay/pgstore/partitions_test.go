@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,11 +73,65 @@ func TestLogSaysWhyAPartitionStays(t *testing.T) {
 		want := []string{
 			kept + `"the cursor is not past all of its events; see outboxrelay status"` + "\n",
 			"",
-			kept + `"other sessions lock event_outbox or the partition; end long transactions on them, also reports"` + "\n",
+			kept + `"transactions that hold locks on event_outbox, event_outbox_other or the partition took longer than the relay waits for them (1.6s); end long ones, also reports"` + "\n",
 			`level=INFO msg="partition of event_outbox dropped" partition=event_outbox_d20200101` + "\n",
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("it says (-want +got): %s", d)
+		}
+	})
+}
+
+// A partition that cannot be made, and one that cannot be dropped, keep no other from that.
+func TestLogMaintainGoesOn(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		exec(t, pg.Pool, oldDay)
+		exec(t, pg.Pool, strings.NewReplacer("d20200101", "d20200102", "2020-01-02", "2020-01-03", "2020-01-01", "2020-01-02").Replace(oldDay))
+		exec(t, pg.Pool, `CREATE VIEW depends AS SELECT FROM event_outbox_d20200101`)
+		settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
+		_, err := s.Tidy(t.Context(), lease, 0)
+		must(t, err)
+		exec(t, pg.Pool, publishedLongAgo)
+		days := ask[[]string](t, pg.Pool, `SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relname ~ '^event_outbox_d2[0-9]{7}$' AND relname > 'event_outbox_d2021'`)
+		owner := pg.Connect(t.Context())
+		for _, day := range days[3:5] {
+			exec(t, owner, `DROP TABLE `+day)
+		}
+		exec(t, owner, `CREATE TYPE `+days[3]+` AS ENUM ()`) // its name is taken
+		err = s.Maintain(t.Context(), lease, time.Hour)
+		for _, want := range []string{days[3], "event_outbox_d20200101"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("it says %v; want why %s is not made or dropped", err, want)
+			}
+		}
+		left := ask[[]string](t, pg.Pool, `SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relname ~ '^event_outbox_d2[0-9]{7}$' AND relkind = 'r'`)
+		if d := cmp.Diff(append([]string{"event_outbox_d20200101"}, slices.Delete(slices.Clone(days), 3, 4)...), left); d != "" {
+			t.Errorf("partitions (-want +got): %s", d)
+		}
+	})
+}
+
+// A partition that is locked all the time keeps no other from being dropped.
+func TestLogALockedPartitionKeepsNoOther(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		exec(t, pg.Pool, oldDay)
+		exec(t, pg.Pool, strings.NewReplacer("d20200101", "d20200102", "2020-01-02", "2020-01-03", "2020-01-01", "2020-01-02").Replace(oldDay))
+		settle(t, s, lease, backlog(t, s, snapshot(t, s), wide))
+		_, err := s.Tidy(t.Context(), lease, 0)
+		must(t, err)
+		exec(t, pg.Pool, publishedLongAgo)
+		open := begin(t, pg)
+		exec(t, open, `SELECT count(*) FROM event_outbox_d20200101`)
+		for range 2 {
+			must(t, s.Maintain(t.Context(), lease, time.Hour))
+		}
+		left := ask[[]string](t, pg.Pool, `SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relname ~ '^event_outbox_d2020[0-9]{4}$' AND relkind = 'r'`)
+		if d := cmp.Diff([]string{"event_outbox_d20200101"}, left); d != "" {
+			t.Errorf("partitions (-want +got): %s", d)
 		}
 	})
 }
@@ -125,7 +180,7 @@ func TestLogMakesPartitionsBesideABacklog(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- r.Run(ctx) }()
-		waitFor(t, pg.Pool, `SELECT count(*) = 7 FROM pg_inherits WHERE inhparent = 'event_outbox'::regclass AND inhrelid::regclass::text ~ '_d[0-9]{8}$'`)
+		waitFor(t, pg.Pool, `SELECT count(*) = 30 FROM pg_inherits WHERE inhparent = 'event_outbox'::regclass AND inhrelid::regclass::text ~ '_d[0-9]{8}$'`)
 		cancel()
 		must(t, <-done)
 	})

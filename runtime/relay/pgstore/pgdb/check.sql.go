@@ -348,16 +348,16 @@ const ForbiddenFunctions = `-- name: ForbiddenFunctions :many
 SELECT p.oid::regprocedure::text AS signature
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT has_function_privilege(p.oid, 'execute')
-  AND p.proname IN (
+  AND ($1::boolean AND p.proname = 'pg_control_system' OR p.proname IN (
       'pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message',
       'pg_current_snapshot', 'pg_visible_in_snapshot', 'pg_snapshot_xmin', 'pg_sequence_last_value',
-      'pg_snapshot_xmax', 'pg_xact_status', 'pg_sleep', 'pg_notify', 'pg_terminate_backend', 'pg_postmaster_start_time')
+      'pg_snapshot_xmax', 'pg_xact_status', 'pg_sleep', 'pg_notify', 'pg_terminate_backend', 'pg_postmaster_start_time'))
 ORDER BY 1
 `
 
-// The functions' arguments differ between versions of Postgres.
-func (q *Queries) ForbiddenFunctions(ctx context.Context) ([]string, error) {
-	rows, err := q.db.Query(ctx, ForbiddenFunctions)
+// The functions' arguments differ between versions of Postgres. Only a log needs pg_control_system.
+func (q *Queries) ForbiddenFunctions(ctx context.Context, ofLog bool) ([]string, error) {
+	rows, err := q.db.Query(ctx, ForbiddenFunctions, ofLog)
 	if err != nil {
 		return nil, err
 	}
@@ -508,6 +508,24 @@ func (q *Queries) OutboxSchemas(ctx context.Context, pattern string) ([]string, 
 		return nil, err
 	}
 	return items, nil
+}
+
+const OwnerOfFunction = `-- name: OwnerOfFunction :one
+SELECT pg_get_userbyid(p.proowner)::text AS owner, has_function_privilege(p.proowner, 'pg_control_system()', 'execute')::boolean AS may_read_system
+FROM pg_catalog.pg_proc AS p WHERE p.oid = to_regprocedure($1::text)
+`
+
+type OwnerOfFunctionRow struct {
+	Owner         string
+	MayReadSystem bool
+}
+
+// OwnerOfFunction says whether a function that runs with the rights of its owner may call pg_control_system.
+func (q *Queries) OwnerOfFunction(ctx context.Context, signature string) (OwnerOfFunctionRow, error) {
+	row := q.db.QueryRow(ctx, OwnerOfFunction, signature)
+	var i OwnerOfFunctionRow
+	err := row.Scan(&i.Owner, &i.MayReadSystem)
+	return i, err
 }
 
 const SchemasWith = `-- name: SchemasWith :many

@@ -1067,24 +1067,27 @@ func (q *Queries) LogWaiting(ctx context.Context, arg LogWaitingParams) ([]LogWa
 }
 
 const Renumber = `-- name: Renumber :one
-SELECT event_outbox_renumber($1::text, $2::bigint, $3::uuid, $4::bigint, $5::bigint,
-                             $6::bigint[], $7::pg_snapshot)::text AS outcome
+SELECT (CASE WHEN set_config('outbox.lock_wait', $1::text, true) IS NOT NULL
+             THEN event_outbox_renumber($2::text, $3::bigint, $4::uuid, $5::bigint, $6::bigint,
+                                        $7::bigint[], $8::pg_snapshot) END)::text AS outcome
 `
 
 type RenumberParams struct {
-	Name   string
-	Epoch  int64
-	Holder uuid.UUID
-	Former int64
-	Next   int64
-	Listed []int64
-	Seen   *string
+	LockWait string
+	Name     string
+	Epoch    int64
+	Holder   uuid.UUID
+	Former   int64
+	Next     int64
+	Listed   []int64
+	Seen     *string
 }
 
 // Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
 // migrations.
 func (q *Queries) Renumber(ctx context.Context, arg RenumberParams) (string, error) {
 	row := q.db.QueryRow(ctx, Renumber,
+		arg.LockWait,
 		arg.Name,
 		arg.Epoch,
 		arg.Holder,

@@ -10,16 +10,18 @@ import (
 )
 
 const DropPartition = `-- name: DropPartition :one
-SELECT event_outbox_drop_partition(to_date($1::text, 'YYYYMMDD'), make_interval(secs => $2::float8))::text AS outcome
+SELECT (CASE WHEN set_config('outbox.lock_wait', $1::text, true) IS NOT NULL
+             THEN event_outbox_drop_partition(to_date($2::text, 'YYYYMMDD'), make_interval(secs => $3::float8)) END)::text AS outcome
 `
 
 type DropPartitionParams struct {
+	LockWait    string
 	Day         string
 	KeepSeconds float64
 }
 
 func (q *Queries) DropPartition(ctx context.Context, arg DropPartitionParams) (string, error) {
-	row := q.db.QueryRow(ctx, DropPartition, arg.Day, arg.KeepSeconds)
+	row := q.db.QueryRow(ctx, DropPartition, arg.LockWait, arg.Day, arg.KeepSeconds)
 	var outcome string
 	err := row.Scan(&outcome)
 	return outcome, err
@@ -27,9 +29,15 @@ func (q *Queries) DropPartition(ctx context.Context, arg DropPartitionParams) (s
 
 const MakePartition = `-- name: MakePartition :one
 
-SELECT event_outbox_make_partition($1::integer)::text AS outcome,
-       to_char((now() AT TIME ZONE 'UTC')::date + $1::integer, 'YYYYMMDD')::text AS day
+SELECT (CASE WHEN set_config('outbox.lock_wait', $1::text, true) IS NOT NULL
+             THEN event_outbox_make_partition($2::integer) END)::text AS outcome,
+       to_char((now() AT TIME ZONE 'UTC')::date + $2::integer, 'YYYYMMDD')::text AS day
 `
+
+type MakePartitionParams struct {
+	LockWait string
+	Ahead    int32
+}
 
 type MakePartitionRow struct {
 	Outcome string
@@ -37,8 +45,10 @@ type MakePartitionRow struct {
 }
 
 // The partitions of a log: see log.up.sql of package migrations, which has the functions.
-func (q *Queries) MakePartition(ctx context.Context, ahead int32) (MakePartitionRow, error) {
-	row := q.db.QueryRow(ctx, MakePartition, ahead)
+// MakePartition and DropPartition wait for locks as long as lock_wait says: see lockWait in
+// lockwait.go.
+func (q *Queries) MakePartition(ctx context.Context, arg MakePartitionParams) (MakePartitionRow, error) {
+	row := q.db.QueryRow(ctx, MakePartition, arg.LockWait, arg.Ahead)
 	var i MakePartitionRow
 	err := row.Scan(&i.Outcome, &i.Day)
 	return i, err

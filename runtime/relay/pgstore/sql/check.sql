@@ -53,15 +53,20 @@ JOIN pg_catalog.pg_proc AS p ON p.oid = to_regprocedure(f.signature)::oid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 WHERE position(quote_literal(quote_ident(n.nspname) || '.event' || '_outbox') IN p.prosrc) = 0;
 
--- The functions' arguments differ between versions of Postgres.
+-- OwnerOfFunction says whether a function that runs with the rights of its owner may call pg_control_system.
+-- name: OwnerOfFunction :one
+SELECT pg_get_userbyid(p.proowner)::text AS owner, has_function_privilege(p.proowner, 'pg_control_system()', 'execute')::boolean AS may_read_system
+FROM pg_catalog.pg_proc AS p WHERE p.oid = to_regprocedure(@signature::text);
+
+-- The functions' arguments differ between versions of Postgres. Only a log needs pg_control_system.
 -- name: ForbiddenFunctions :many
 SELECT p.oid::regprocedure::text AS signature
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT has_function_privilege(p.oid, 'execute')
-  AND p.proname IN (
+  AND (@of_log::boolean AND p.proname = 'pg_control_system' OR p.proname IN (
       'pg_current_wal_insert_lsn', 'pg_current_wal_flush_lsn', 'pg_logical_emit_message',
       'pg_current_snapshot', 'pg_visible_in_snapshot', 'pg_snapshot_xmin', 'pg_sequence_last_value',
-      'pg_snapshot_xmax', 'pg_xact_status', 'pg_sleep', 'pg_notify', 'pg_terminate_backend', 'pg_postmaster_start_time')
+      'pg_snapshot_xmax', 'pg_xact_status', 'pg_sleep', 'pg_notify', 'pg_terminate_backend', 'pg_postmaster_start_time'))
 ORDER BY 1;
 
 -- DescribeTable also lists the rules and the triggers that can keep a change of

@@ -61,8 +61,9 @@ SELECT EXISTS (
 -- Renumber gives rows other numbers after the sequence was set back: see log.up.sql of package
 -- migrations.
 -- name: Renumber :one
-SELECT event_outbox_renumber(@name::text, @epoch::bigint, @holder::uuid, @former::bigint, @next::bigint,
-                             @listed::bigint[], sqlc.narg('seen')::pg_snapshot)::text AS outcome;
+SELECT (CASE WHEN set_config('outbox.lock_wait', @lock_wait::text, true) IS NOT NULL
+             THEN event_outbox_renumber(@name::text, @epoch::bigint, @holder::uuid, @former::bigint, @next::bigint,
+                                        @listed::bigint[], sqlc.narg('seen')::pg_snapshot) END)::text AS outcome;
 
 -- LogUnpassed counts the rows that base does not show, up to a limit.
 -- name: LogUnpassed :one

@@ -1,7 +1,10 @@
 -- The partitions of a log: see log.up.sql of package migrations, which has the functions.
 
+-- MakePartition and DropPartition wait for locks as long as lock_wait says: see lockWait in
+-- lockwait.go.
 -- name: MakePartition :one
-SELECT event_outbox_make_partition(@ahead::integer)::text AS outcome,
+SELECT (CASE WHEN set_config('outbox.lock_wait', @lock_wait::text, true) IS NOT NULL
+             THEN event_outbox_make_partition(@ahead::integer) END)::text AS outcome,
        to_char((now() AT TIME ZONE 'UTC')::date + @ahead::integer, 'YYYYMMDD')::text AS day;
 
 -- OldPartitions lists the days whose partitions ended longer ago than a time, the oldest first.
@@ -13,4 +16,5 @@ WHERE i.inhparent = 'event_outbox'::regclass AND c.relname ~ '^event_outbox_d[0-
 ORDER BY 1;
 
 -- name: DropPartition :one
-SELECT event_outbox_drop_partition(to_date(@day::text, 'YYYYMMDD'), make_interval(secs => @keep_seconds::float8))::text AS outcome;
+SELECT (CASE WHEN set_config('outbox.lock_wait', @lock_wait::text, true) IS NOT NULL
+             THEN event_outbox_drop_partition(to_date(@day::text, 'YYYYMMDD'), make_interval(secs => @keep_seconds::float8)) END)::text AS outcome;
