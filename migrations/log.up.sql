@@ -319,12 +319,13 @@ BEGIN
     -- is visible or will never be. Rows are decided if an entry or the cursor says what becomes of
     -- them: entries belong to id, seq and tx, and a number in ahead to the only row with it. The cursor's
     -- place says nothing about a row up to floor that base does not show: nobody has read it. The others
-    -- are earlier if they were inserted before the sequence was set back, as far as that is known:
-    -- seen shows them, or the sequence has not reached their numbers again, or they are of a
-    -- transaction that began before that of such a row, or before that of any row whose number an
-    -- older one has. Earlier rows keep their numbers up to the first one that another row has. Later
-    -- ones keep theirs up to the first one that another row has, or that is not above those of
-    -- earlier rows. The rest gets new ones in the order of the former ones, the earlier rows first.
+    -- are earlier if they are known to be from before the sequence was set back: seen shows them, or
+    -- the sequence has not reached their numbers again, or a younger row has their number, or they are of
+    -- a transaction that began before that of a row with such a number. They are later if their
+    -- transaction did not begin before that of each row whose number an older one has. For others, nothing
+    -- tells. Earlier rows keep their numbers up to the first one that another row has. The others keep
+    -- theirs up to the first one that another row has, or that is not above those of rows before it. The
+    -- rest gets new ones: earlier rows first, later ones last, each in the order of the former numbers.
     EXECUTE format($outer$
         CREATE OR REPLACE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint,
                                                    listed bigint[], seen pg_snapshot) RETURNS text
@@ -337,14 +338,16 @@ BEGIN
             c record;
             standing bigint;
             highest bigint;
+            known pg_snapshot;
             early xid8;
             again xid8;
             lowest bigint;
             doubtful bigint;
-            later_from bigint;
+            others_from bigint;
             place bigint;
             floor bigint;
-            ahead bytea := '';
+            entries bytea[] := '{}';
+            ahead bytea;
             entry bytea;
             last bigint := 0;
             distance bigint;
@@ -371,17 +374,18 @@ BEGIN
                     WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
                     WINDOW same AS (PARTITION BY o.seq ORDER BY o.tx, o.id)
                 ), unpassed AS (
-                    SELECT n.id, n.seq, n.tx, d.decided, n.entry, n.first OR n.second OR n.entry AS shared,
+                    SELECT n.id, n.seq, n.tx, d.decided, n.entry, n.first, n.first OR n.second OR n.entry AS shared,
                            n.second OR n.entry OR NOT d.decided AND n.seq <= $6 AS taken
                     FROM noted AS n CROSS JOIN LATERAL (SELECT n.entered OR n.listed AND NOT n.first AND NOT n.second AS decided) AS d
                 )
             $q$;
-            -- $7 is seen, $8 is where the sequence stood, $9 and $10 are transactions that began before
-            -- and after it was set back.
+            -- $7 is seen, if it counts, $8 is the youngest transaction that is known to be from before the
+            -- sequence was set back, and $9 the oldest one that is known to be from after it. age is 0 for
+            -- earlier rows, 2 for later ones, and 1 if nothing tells.
             split CONSTANT text := unpassed || $q$
                 , split AS MATERIALIZED (
-                    SELECT u.*, NOT u.decided AND NOT coalesce(pg_visible_in_snapshot(u.tx, $7), false) AND u.seq <= $8
-                                AND (u.tx <= $9) IS NOT TRUE AND (u.tx < $10) IS NOT TRUE AS later
+                    SELECT u.*, CASE WHEN u.decided OR pg_visible_in_snapshot(u.tx, $7) IS TRUE OR (u.tx <= $8) IS TRUE THEN 0
+                                     WHEN (u.tx < $9) IS TRUE THEN 1 ELSE 2 END AS age
                     FROM unpassed AS u
                 )
             $q$;
@@ -417,43 +421,43 @@ BEGIN
                 EXECUTE format('ALTER SEQUENCE %%s RESTART WITH %%s', sequence, highest);
                 PERFORM nextval(sequence);
             END IF;
-            EXECUTE $q$
-                SELECT o.tx FROM %2$s AS o
-                WHERE o.seq > $2 AND o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
-                ORDER BY o.tx DESC LIMIT 1
-            $q$ INTO early USING c.base, standing;
-            EXECUTE unpassed || 'SELECT u.tx FROM unpassed AS u WHERE u.taken ORDER BY u.tx LIMIT 1' INTO again
-            USING c.base, c.shown, c.seq, listed, seen, c.floor;
+            -- If seen shows a row whose number came again, the sequence was set back before it, and it does not count.
+            EXECUTE unpassed || $q$
+                SELECT CASE WHEN NOT EXISTS (SELECT FROM unpassed AS u WHERE u.taken AND pg_visible_in_snapshot(u.tx, $5)) THEN $5 END,
+                       (SELECT u.tx FROM unpassed AS u WHERE u.seq > $7 OR u.first AND NOT u.taken ORDER BY u.tx DESC LIMIT 1),
+                       (SELECT u.tx FROM unpassed AS u WHERE u.taken ORDER BY u.tx LIMIT 1)
+            $q$ INTO known, early, again
+            USING c.base, c.shown, c.seq, listed, seen, c.floor, standing;
 
-            -- Without a sign that the sequence was set back, all rows keep their numbers. With one that
-            -- seen shows, seen says nothing about when that was.
+            -- Without a sign that the sequence was set back, all rows keep their numbers.
             EXECUTE split || $q$
                 , former AS MATERIALIZED (
                     SELECT s.seq, s.decided, s.entry OR count(*) OVER (PARTITION BY s.seq) > 1 AS shared
-                    FROM split AS s WHERE NOT s.later
+                    FROM split AS s WHERE s.age = 0
                 ), bounds AS MATERIALIZED (
                     SELECT min(f.seq) FILTER (WHERE NOT f.decided) AS lowest,
                            min(f.seq) FILTER (WHERE f.shared AND NOT f.decided) AS doubtful,
                            max(f.seq) FILTER (WHERE f.shared AND f.decided) AS twice,
                            greatest(max(f.seq) FILTER (WHERE NOT f.decided), (SELECT max(e.seq) FROM %2$s_failed AS e),
-                                    (SELECT max(e.seq) FROM %2$s_late AS e WHERE e.published_at IS NULL)) AS above
+                                    (SELECT max(e.seq) FROM %2$s_late AS e WHERE e.published_at IS NULL)) AS above,
+                           (SELECT max(m.seq) FROM split AS m WHERE m.age = 1) AS middle
                     FROM former AS f
                 )
                 SELECT b.lowest, CASE WHEN b.twice > b.lowest THEN b.lowest ELSE b.doubtful END,
-                       (SELECT min(l.seq) FROM split AS l WHERE l.later AND (l.shared OR l.taken OR l.seq <= b.above)),
-                       (SELECT min(l.seq) FROM split AS l WHERE l.later)
+                       (SELECT min(o.seq) FROM split AS o
+                        WHERE o.age > 0 AND (o.shared OR o.taken OR o.seq <= b.above OR o.age = 2 AND o.seq <= b.middle)),
+                       (SELECT min(o.seq) FROM split AS o WHERE o.age > 0)
                 FROM bounds AS b
-            $q$ INTO lowest, doubtful, later_from, place
-            USING c.base, c.shown, c.seq, listed, seen, c.floor,
-                  CASE WHEN again IS NULL OR NOT pg_visible_in_snapshot(again, seen) THEN seen END, standing, early, again;
+            $q$ INTO lowest, doubtful, others_from, place
+            USING c.base, c.shown, c.seq, listed, seen, c.floor, known, early, again;
             IF again IS NULL AND standing >= highest THEN
-                later_from := NULL;
+                others_from := NULL;
             ELSIF doubtful IS NOT NULL THEN
-                later_from := 0;
+                others_from := 0;
             END IF;
             -- The number before the first row that keeps its number and is not settled.
             place := coalesce(least(CASE WHEN lowest < doubtful OR doubtful IS NULL THEN lowest END,
-                                    CASE WHEN place < later_from OR later_from IS NULL THEN place END) - 1, highest);
+                                    CASE WHEN place < others_from OR others_from IS NULL THEN place END) - 1, highest);
 
             -- The decided rows that are not behind the place of the new cursor, as Encode of package
             -- logcursor writes them.
@@ -473,10 +477,11 @@ BEGIN
                 FOR i IN REVERSE 8 .. 1 LOOP
                     entry := entry || substring(int8send(bits) FROM i FOR 1);
                 END LOOP;
-                ahead := ahead || entry;
+                entries := entries || entry;
             END LOOP;
+            ahead := coalesce((SELECT string_agg(e, '' ORDER BY n) FROM unnest(entries) WITH ORDINALITY AS u (e, n)), '');
 
-            IF doubtful IS NOT NULL OR later_from IS NOT NULL THEN
+            IF doubtful IS NOT NULL OR others_from IS NOT NULL THEN
                 -- UPDATE … FROM draws numbers in the order of its plan. INSERT draws them in that of its rows,
                 -- and inserts none, because each id is there.
                 EXECUTE split || $q$
@@ -484,12 +489,10 @@ BEGIN
                     OVERRIDING SYSTEM VALUE
                     SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic, o.headers, o.partition
                     FROM split AS s JOIN %2$s AS o ON o.id = s.id AND o.tx >= pg_snapshot_xmin($1)
-                    WHERE NOT s.decided AND CASE WHEN s.later THEN s.seq >= $11 ELSE s.seq >= $12 END
-                    ORDER BY s.later, s.seq, s.tx
+                    WHERE NOT s.decided AND CASE WHEN s.age > 0 THEN s.seq >= $10 ELSE s.seq >= $11 END
+                    ORDER BY s.age, s.seq, s.tx
                     ON CONFLICT (id) DO UPDATE SET seq = DEFAULT
-                $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor,
-                          CASE WHEN again IS NULL OR NOT pg_visible_in_snapshot(again, seen) THEN seen END, standing, early, again,
-                          later_from, doubtful;
+                $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor, known, early, again, others_from, doubtful;
                 GET DIAGNOSTICS renumbered = ROW_COUNT;
             END IF;
 
@@ -516,4 +519,4 @@ BEGIN
 END
 $$;
 
-SELECT event_outbox_make_partition(d) FROM generate_series(0, 30) AS d;
+SELECT event_outbox_make_partition(d) FROM generate_series(0, 7) AS d;

@@ -25,16 +25,20 @@ type memLog struct {
 	known  map[*memRow]bool    // rows that ever were one of these: the history knows when they were published
 	file   int                 // of the sequence
 	of     int                 // the file of the sequence that the cursor is about
-	again  map[*memRow]bool    // published rows that a term may read again, because they have another number
+	again  map[*memRow]bool    // published rows that a term may read again, because a repair cannot know them
 	unsure func() bool         // whether the store does not learn that it has written
 	delays func(w func()) bool // whether a write takes effect later, after the store has given it up
 
+	isSetBack bool // the sequence was set back since the last repair
+	unclear   bool // and in such a way that nothing tells which rows are of a former era
+
+	say     func(format string, args ...any)
 	onAgain func(*memRow) // of a row that is read again after it was recorded as published, or is dead
 }
 
 func newMemLog() *memLog {
 	return &memLog{
-		cursor: logcursor.Cursor{Base: "nothing"}, late: map[*memRow]bool{}, copied: map[*memRow]bool{}, known: map[*memRow]bool{},
+		cursor: logcursor.Cursor{Base: "nothing"}, n: 1, late: map[*memRow]bool{}, copied: map[*memRow]bool{}, known: map[*memRow]bool{},
 		again: map[*memRow]bool{},
 	}
 }
@@ -44,16 +48,20 @@ func newMemLog() *memLog {
 type memLogStore struct {
 	*memStore
 
-	lease    Lease
-	n        int64             // of the last write that was tried
-	floor    int64             // of the term: reads begin above it
-	file     int               // of the sequence, when the term began
-	standing int64             // the highest place of it that was read
-	doubtful bool              // numbers were used twice, and are to be repaired
-	over     bool              // they were
-	w        *logcursor.Window // of the term; nil: not read yet
-	unsure   bool              // whether a settlement was recorded is not known
-	acked    []*memRow         // published rows since the last write that is known to have taken effect
+	lease  Lease
+	n      int64             // of the last write that was tried
+	w      *logcursor.Window // of the term; nil: not read yet
+	unsure bool              // whether a settlement was recorded is not known
+	acked  []*memRow         // published rows since the last write that is known to have taken effect
+
+	floor     int64            // later snapshots show every row up to this seq
+	floors    map[string]int64 // of some snapshots
+	baseFloor int64            // of the cursor's base
+	asked     memTidy          // how the floor is found; only safe and open
+
+	file    int // of the sequence, when the term began
+	numbers memNumbers
+	vain    int // how many changed nothing, since the cursor has passed a tick
 }
 
 const (
@@ -68,144 +76,9 @@ var errMemUnsure = errors.New("the connection broke, and the settlement was reco
 // Observe implements Store.
 func (s *memLogStore) Observe(ctx context.Context) (LeaseState, error) {
 	if s.off("the cursor is read after the take-over") {
-		_ = s.readCursor()
+		_ = s.termBegins()
 	}
 	return s.memStore.Observe(ctx)
-}
-
-// readCursor reads the cursor. If the sequence was set back, numbers are repaired before.
-func (s *memLogStore) readCursor() error {
-	c := &s.log.cursor
-	highest := max(c.Seq, s.log.floor)
-	if n := len(c.Ahead); n > 0 {
-		highest = max(highest, c.Ahead[n-1])
-	}
-	below := false
-	for _, r := range s.rows {
-		if s.committed(r) && !r.dropped {
-			highest = max(highest, r.Seq)
-			below = below || r.Seq <= s.log.floor && !s.visible(r, s.at(c.Base)) && !s.decided(r)
-		}
-	}
-	if (s.lastSeq < highest || below || s.log.of != s.log.file) && !s.off(repairs) {
-		if err := s.renumber(s.log.n + 1); err != nil {
-			return err
-		}
-	}
-	s.w, s.floor, s.file, s.standing, s.n = logcursor.New(s.log.cursor), s.log.floor, s.log.file, s.lastSeq, s.log.n
-	return nil
-}
-
-const repairs = "rows whose numbers come again get other ones"
-
-var errMemLocked = errors.New("a writer is open")
-
-// decided reports whether the place of the cursor or an entry says what becomes of a row.
-func (s *memStore) decided(r *memRow) bool {
-	c := &s.log.cursor
-	return s.log.known[r] || c.Shown != "" && r.Seq <= c.Seq && s.visible(r, s.at(c.Shown))
-}
-
-// renumber is the function event_outbox_renumber of package migrations.
-func (s *memLogStore) renumber(n int64) error {
-	if len(s.low.writers) > 0 {
-		return errMemLocked
-	}
-	c := &s.log.cursor
-	standing, early := s.lastSeq, int64(0)
-	var decided, earlier, later []*memRow
-	for _, r := range s.rows {
-		if !s.committed(r) || r.dropped {
-			continue
-		}
-		s.lastSeq = max(s.lastSeq, r.Seq)
-		if r.Seq > standing && !s.visible(r, s.at(c.Base)) {
-			early = max(early, r.stamp)
-		}
-	}
-	highest := s.lastSeq
-	entries := map[int64]bool{}
-	numbers := map[int64]int{}
-	for _, r := range s.rows {
-		if s.log.late[r] || s.log.copied[r] {
-			entries[r.Seq] = true
-		}
-		switch {
-		case !s.committed(r) || r.dropped || s.visible(r, s.at(c.Base)):
-			continue
-		case s.decided(r):
-			decided = append(decided, r)
-		case c.Shown != "" && s.visible(r, s.at(c.Shown)) || r.Seq > standing || r.stamp <= early:
-			earlier = append(earlier, r)
-		default:
-			later = append(later, r)
-			continue
-		}
-		numbers[r.Seq]++
-	}
-	for _, rows := range [][]*memRow{earlier, later} {
-		slices.SortFunc(rows, func(a, b *memRow) int { return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.stamp, b.stamp)) })
-	}
-	keep := slices.IndexFunc(earlier, func(r *memRow) bool { return entries[r.Seq] || numbers[r.Seq] > 1 })
-	if keep < 0 {
-		keep = len(earlier)
-	}
-	place := highest
-	if keep > 0 {
-		place = earlier[0].Seq - 1
-	}
-	var ahead []int64
-	for _, r := range decided {
-		if r.Seq > place && !slices.Contains(ahead, r.Seq) {
-			ahead = append(ahead, r.Seq)
-		}
-	}
-	for i, r := range slices.Concat(earlier, later) {
-		if r.published {
-			s.log.again[r] = true
-		}
-		if i >= keep {
-			s.lastSeq++
-			r.Seq = s.lastSeq
-			s.bySeq[r.Seq] = r
-		}
-	}
-	slices.SortStableFunc(s.rows, func(a, b *memRow) int { return int(a.Seq - b.Seq) })
-	shown, _ := s.memStore.Snapshot(nil) //nolint:staticcheck // not used
-	s.log.cursor = logcursor.Cursor{Base: c.Base, Shown: string(shown), Seq: place, Ahead: ahead}
-	s.log.n, s.log.floor, s.log.of = n, place, s.log.file
-	return nil
-}
-
-// repaired repairs the numbers if that is due. Then the term is over.
-func (s *memLogStore) repaired(doubtful bool) error {
-	if s.doubtful = (s.doubtful || doubtful) && !s.off(repairs); !s.doubtful || !s.allows(s.lease) {
-		return nil
-	}
-	if !s.over {
-		s.n++
-		if err := s.renumber(s.n); err != nil {
-			return err
-		}
-	}
-	s.over = true
-	return ErrLeaseLost
-}
-
-// clashes reports whether a row has the number of another one that has an entry, or whether two of
-// the rows have the same number.
-func (s *memLogStore) clashes(rows []*memRow) bool {
-	for i, r := range rows {
-		if i > 0 && rows[i-1].Seq == r.Seq {
-			return true
-		}
-		for _, e := range s.rows {
-			if e != r && e.Seq == r.Seq && (s.log.late[e] || s.log.copied[e] && !e.published) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // TakeOver implements Store.
@@ -214,21 +87,22 @@ func (s *memLogStore) TakeOver(ctx context.Context, seen LeaseState, holder uuid
 	if err == nil && !s.off("the cursor is read after the take-over") {
 		s.w = nil
 	}
-	s.lease, s.unsure, s.n, s.acked, s.doubtful, s.over = l, false, s.log.n, nil, false, false
+	s.lease, s.unsure, s.n, s.acked, s.numbers = l, false, s.log.n, nil, memNumbers{}
 	return l, err
 }
 
 // Snapshot implements Store.
 func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 	if s.w == nil {
-		if err := s.readCursor(); err != nil {
+		if err := s.termBegins(); err != nil {
 			return "", err
 		}
 	}
-	if err := s.repaired(s.file != s.log.file || s.lastSeq < s.standing); err != nil {
+	taken, err := s.memStore.Snapshot(ctx)
+	if err := s.repaired(cmp.Or(err, s.stands())); err != nil {
 		return "", err
 	}
-	s.standing = s.lastSeq
+	s.numbers.seen = string(taken)
 	if first := s.w.First(); first != "" && !s.off("the first snapshot is given until the backlog is read") {
 		return Snapshot(first), nil
 	}
@@ -236,11 +110,31 @@ func (s *memLogStore) Snapshot(ctx context.Context) (Snapshot, error) {
 		s.w.Begin(former)
 		return Snapshot(former), nil
 	}
-	taken, err := s.memStore.Snapshot(ctx)
+	s.floors[string(taken)] = s.floor
 	if s.w.Took(string(taken)); !s.w.Begun() {
 		s.w.Begin(string(taken))
 	}
-	return taken, err
+	return taken, nil
+}
+
+// floorOf returns up to which seq a snapshot shows every row.
+func (s *memLogStore) floorOf(sn string) int64 { return max(s.baseFloor, s.floors[sn]) }
+
+// moveFloor finds up to which seq every later snapshot shows all rows.
+func (s *memLogStore) moveFloor() error {
+	if err := s.stands(); err != nil {
+		return err
+	}
+	if s.asked.safe <= s.floor {
+		s.asked = memTidy{safe: s.lastSeq}
+		for w := range s.low.writers {
+			s.asked.open = append(s.asked.open, w)
+		}
+	}
+	if !slices.ContainsFunc(s.asked.open, func(w int64) bool { return s.low.writers[w] }) {
+		s.floor = max(s.floor, s.asked.safe)
+	}
+	return nil
 }
 
 // at returns a snapshot. The first cursor has one that shows nothing.
@@ -263,7 +157,7 @@ func (s *memStore) inTick(r *memRow, from, to string) bool {
 // term began.
 func (s *memLogStore) unread(r *memRow) bool {
 	to, _, _ := s.w.Unread()
-	if r.dropped || r.Seq <= s.floor || !s.committed(r) || !s.inTick(r, s.w.From(), to) {
+	if r.dropped || r.Seq <= s.floorOf(s.w.From()) || !s.committed(r) || !s.inTick(r, s.w.From(), to) {
 		return false
 	}
 	shown, seq := s.w.Passed()
@@ -274,12 +168,23 @@ func (s *memLogStore) unread(r *memRow) bool {
 	return !s.visible(r, s.at(shown)) && !s.off("a place in a tick belongs to its snapshot")
 }
 
-// belowFloor reports whether a row of the last tick has a number up to the floor.
-func (s *memLogStore) belowFloor() bool {
+// looksBelow reports whether a row of the last tick has a number up to the floor, and no entry.
+func (s *memLogStore) looksBelow() bool {
 	to, _, _ := s.w.Unread()
 	return slices.ContainsFunc(s.rows, func(r *memRow) bool {
-		return !r.dropped && s.committed(r) && r.Seq <= s.floor && s.inTick(r, s.w.From(), to)
+		return !r.dropped && s.committed(r) && r.Seq <= s.floorOf(s.w.From()) && s.inTick(r, s.w.From(), to) && !s.log.known[r]
 	})
+}
+
+// clashes reports whether a row has the number of another one that has an entry, or whether two of
+// the rows have the same number.
+func (s *memLogStore) clashes(rows []*memRow) bool {
+	for i, r := range rows {
+		if i > 0 && rows[i-1].Seq == r.Seq || slices.ContainsFunc(s.rows, func(e *memRow) bool { return e != r && e.Seq == r.Seq && s.entry(e) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // waits reports whether a row is read although the cursor has passed it.
@@ -340,29 +245,23 @@ func (s *memLogStore) readTick(sn *memSnapshot, after int64, limit Limit, waitin
 			rows = append(rows, r)
 		}
 	}
-	for _, r := range rows {
+	page, more := s.cut(rows, limit)
+	for _, r := range rows[:min(len(page)+1, len(rows))] {
 		if s.unread(r) {
 			ofTick = append(ofTick, r)
 		}
 	}
-	if err := s.repaired(s.clashes(ofTick) || !waiting && s.belowFloor()); err != nil {
+	if err := s.doubt(s.clashes(ofTick) || s.looksBelow()); err != nil {
 		return Page{}, err
 	}
-	ofTick = nil
-	page, more := s.cut(rows, limit)
-	end := max(s.lastSeq, s.standing)
+	if more && s.unread(rows[len(page)]) {
+		ofTick = ofTick[:len(ofTick)-1]
+	}
+	end := max(s.lastSeq, s.numbers.standing)
 	if more {
 		end = page[len(page)-1].Seq
 	}
-	for _, r := range page {
-		if s.unread(r) {
-			ofTick = append(ofTick, r)
-		}
-	}
 	unsettled, err := s.w.Note(after, s.noted(ofTick), end, more)
-	if lost := s.repaired(err != nil); lost != nil {
-		return Page{}, lost
-	}
 	if err != nil {
 		return Page{}, err
 	}
@@ -399,7 +298,8 @@ func (s *memLogStore) makeRoom(received int64) error {
 
 // ReadBacklog implements Store.
 func (s *memLogStore) ReadBacklog(_ context.Context, sn Snapshot, after int64, limit Limit) (Page, error) {
-	return s.readTick(s.snapshots[sn], after, limit, true)
+	page, err := s.readTick(s.snapshots[sn], after, limit, true)
+	return page, s.repaired(err)
 }
 
 // ReadTick implements Store.
@@ -407,11 +307,17 @@ func (s *memLogStore) ReadTick(_ context.Context, _, to Snapshot, after int64, l
 	if err := s.w.Open(string(to)); err != nil {
 		return Page{}, err
 	}
-	return s.readTick(s.snapshots[to], after, limit, false)
+	page, err := s.readTick(s.snapshots[to], after, limit, false)
+	return page, s.repaired(err)
 }
 
 // ReadAgain implements Store.
 func (s *memLogStore) ReadAgain(_ context.Context, sn Snapshot, sel Selection, after, upTo int64, limit Limit) (Page, error) {
+	page, err := s.readAgain(sn, sel, after, upTo, limit)
+	return page, s.repaired(err)
+}
+
+func (s *memLogStore) readAgain(sn Snapshot, sel Selection, after, upTo int64, limit Limit) (Page, error) {
 	var hashes map[uint64]struct{}
 	if sel.Keys != nil {
 		hashes = map[uint64]struct{}{}
@@ -449,10 +355,10 @@ func (s *memLogStore) ReadAgain(_ context.Context, sn Snapshot, sel Selection, a
 			peeked = append(peeked, r)
 		}
 	}
-	unsettled, err := s.w.Peek(s.noted(peeked))
-	if lost := s.repaired(err != nil || s.clashes(peeked)); lost != nil {
-		return Page{}, lost
+	if err := s.doubt(s.clashes(peeked)); err != nil {
+		return Page{}, err
 	}
+	unsettled, err := s.w.Peek(s.noted(peeked))
 	if err != nil {
 		return Page{}, err
 	}
@@ -494,7 +400,7 @@ func (s *memLogStore) Settle(_ context.Context, l Lease, st Settlement) error {
 	if !s.allows(l) && !s.off("the lease is taken before settling") {
 		return ErrLeaseLost
 	}
-	return s.write(l, st)
+	return s.repaired(s.write(l, st))
 }
 
 // memWrite is a statement that writes the cursor with the outcomes of rows, as it is sent.
@@ -512,9 +418,15 @@ type memWrite struct {
 // write writes the cursor with the outcomes of rows.
 func (s *memLogStore) write(l Lease, st Settlement) error {
 	if s.w == nil { // a rule about the lease is off
-		_ = s.readCursor()
+		if err := s.termBegins(); err != nil {
+			return err
+		}
 	}
-	if s.over {
+	switch {
+	case !s.numbers.over || s.off(termOver):
+	case s.numbers.unknown:
+		return errMemNumbers
+	default:
 		return ErrLeaseLost
 	}
 	var failed []int64
@@ -542,28 +454,40 @@ func (s *memLogStore) write(l Lease, st Settlement) error {
 		p.Shown, p.Seq = "", 0
 	}
 	s.n++
-	w := memWrite{l, s.n, s.floor, s.file, p, rest, slices.Clone(s.acked), rows, st}
+	w := memWrite{l, s.n, s.floorOf(p.Base), s.file, p, rest, slices.Clone(s.acked), rows, st}
 	fails := len(st.Failed) > 0
-	switch {
-	case s.log.delays(func() { s.apply(w) }), s.apply(w) && fails && s.log.unsure():
+	err := errMemUnsure
+	if !s.log.delays(func() { _ = s.apply(w) }) {
+		if err = s.apply(w); err == nil && fails && s.log.unsure() {
+			err = errMemUnsure
+		}
+	}
+	if err != nil {
 		undo()
 		s.unsure = s.unsure || fails
-		return errMemUnsure
+		return err
+	}
+	if p.Base != s.w.Base() {
+		s.vain = 0
 	}
 	s.unsure, s.acked = false, nil
 	s.w.Stored(p)
+	s.baseFloor = w.floor
 	return nil
 }
 
 // apply makes a write take effect. Of two writes of a term, which may arrive in any order, the
 // one that was sent first does nothing after the other.
-func (s *memLogStore) apply(w memWrite) bool {
+func (s *memLogStore) apply(w memWrite) error {
 	p, st := w.p, w.st
 	if !s.allows(w.lease) && !s.off("the lease is taken before settling") && !s.off("the lease is locked while settling") {
-		return false
+		return ErrLeaseLost
 	}
 	if w.n <= s.log.n && !s.off("a write does nothing after a later one") {
-		return false
+		return errMemChanged
+	}
+	if err := s.doubt(s.violates(w)); err != nil {
+		return err
 	}
 	if s.onSettle != nil {
 		s.onSettle(w.lease, s.holds(w.lease), st)
@@ -615,16 +539,29 @@ func (s *memLogStore) apply(w memWrite) bool {
 			r.dead, r.everDead, r.nextAttempt = true, true, 0
 		}
 	}
-	return true
+	return nil
 }
 
-// Tidy implements Tidier: it sets rows aside.
+// violates reports whether an entry of a write has the number of another row's entry: a unique index of
+// late rows, or of copies, has it.
+func (s *memLogStore) violates(w memWrite) bool {
+	has := func(entries map[*memRow]bool, r *memRow) bool {
+		return r != nil && slices.ContainsFunc(s.rows, func(e *memRow) bool { return e != r && e.Seq == r.Seq && entries[e] && s.entry(e) })
+	}
+	return slices.ContainsFunc(w.p.Late, func(l logcursor.Row) bool { return has(s.log.late, s.byID[l.ID]) }) ||
+		slices.ContainsFunc(w.failed, func(r *memRow) bool { return has(s.log.copied, r) })
+}
+
+// Tidy implements Tidier: it moves the floor, and sets rows aside.
 func (s *memLogStore) Tidy(_ context.Context, l Lease, setAside int64) (tidied Tidied, _ error) {
 	switch {
 	case !s.allows(l):
 		return Tidied{}, ErrLeaseLost
 	case s.w == nil || s.unsure && !s.off("after an unknown outcome nothing else is written"):
 		return Tidied{}, nil
+	}
+	if err := s.moveFloor(); err != nil {
+		return Tidied{}, s.repaired(err)
 	}
 	if first, last := s.w.Holding(); first > 0 {
 		tidied = Tidied{First: first, Last: last, Safe: last}
@@ -635,7 +572,7 @@ func (s *memLogStore) Tidy(_ context.Context, l Lease, setAside int64) (tidied T
 	if s.log.unsure() {
 		return Tidied{}, errSimLost // nothing was written; the next write has these rows too
 	}
-	return tidied, s.write(l, Settlement{})
+	return tidied, s.repaired(s.write(l, Settlement{}))
 }
 
 // Search implements Tidier. There is no mark.

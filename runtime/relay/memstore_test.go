@@ -68,6 +68,10 @@ type memRow struct {
 	tx          int64
 	stamp       int64 // the column tx
 	era         int   // see memStore
+	passable    int   // rows up to this era may pass it, because the sequence was set back
+	passed      int   // those up to this one, even if a repair tells that it is of a former era
+	last        bool  // passes none of a former era
+	kept        bool  // was set aside, or failed, before a repair told the eras apart
 	published   bool
 	gone        bool // swept
 	dropped     bool // with its partition
@@ -112,6 +116,9 @@ func (s *memStore) nextSeq() int64 {
 	s.drawn++
 	if s.lastSeq++; s.lastSeq == s.highest {
 		s.lastSeq = 1
+	}
+	if s.era > 0 {
+		s.reaches(s.lastSeq)
 	}
 	return s.lastSeq
 }

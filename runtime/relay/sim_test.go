@@ -225,17 +225,12 @@ func (s *sim) step() {
 	}
 }
 
-// setBack sets the sequence back, or replaces it, unless an insert is under way. Then rows from
-// before are not ordered with those from after.
+// setBack sets the sequence back, or replaces it, unless an insert is under way.
 func (s *sim) setBack() {
 	if len(s.store.low.writers) > 0 || s.store.lastSeq == 0 {
 		return
 	}
-	if s.chance(0.3) {
-		s.store.log.file++
-	}
-	s.store.lastSeq = s.rng.Int64N(s.store.lastSeq)
-	s.store.era++
+	s.store.setsBack(s.rng.Int64N(s.store.lastSeq), s.chance(0.3))
 	s.say("the sequence is set back to %d", s.store.lastSeq)
 }
 

@@ -118,7 +118,7 @@ func (b *simBroker) check(r *Record) {
 		if before == row {
 			return
 		}
-		if before.edited || before.era != row.era {
+		if before.edited || before.era != row.era && !s.orders(before, row, r.Seq) {
 			continue
 		}
 		if s.policy == Block && before.dead && !before.published && before.Seq < row.Seq {
@@ -128,6 +128,12 @@ func (b *simBroker) check(r *Record) {
 			s.violate("reordered", "row %d of %s was delivered before row %d", row.Seq, rowKey(row), before.Seq)
 		}
 	}
+}
+
+// orders reports whether a row of a former era is to be delivered before one of a later era, which was read with
+// the number seq. What was read before a repair told them apart is not ordered.
+func (s *sim) orders(before, row *memRow, seq int64) bool {
+	return seq == row.Seq && !row.kept && (before.passable < row.era || row.last)
 }
 
 // step moves one thing at the broker: a batch of some client, or a ghost.

@@ -90,7 +90,7 @@ func (s *sim) newRelay(id int) *simRelay {
 	}
 	r.store = s.store
 	if s.inLog {
-		r.store = &memLogStore{memStore: s.store}
+		r.store = &memLogStore{memStore: s.store, floors: map[string]int64{}}
 	}
 	r.client = newSimClient(s, r)
 	return r
@@ -184,6 +184,10 @@ func (r *simRelay) deliver(op *simOp) {
 		if s.off("a settlement without an answer is repeated") && errors.Is(op.out.err, errSimLost) {
 			op.out.err = nil
 		}
+	}
+	if setup, ok := errors.AsType[*SetupError](op.out.err); ok && !s.refused { // as the driver does
+		s.say("relay %d ends: %v", r.id, setup)
+		r.m.stop()
 	}
 	r.handle(op.out)
 	if op.out.err == nil {

@@ -201,7 +201,16 @@ var otherRules = []simRule{
 	{"a partition is dropped when the base shows all of it", simOptions{inLog: true}, "lost"},
 	{"a partition with rows that were set aside is not dropped", simOptions{inLog: true}, "lost"},
 	{repairs, simOptions{inLog: true, replaces: true}, "lost or reordered or repeated"},
-	{"the number of a settlement that may come again is not given to another row", simOptions{inLog: true, replaces: true}, "lost"},
+	{seenCounts, simOptions{inLog: true, replaces: true, async: true}, "reordered"},
+	{unreachedRows, simOptions{inLog: true, replaces: true}, "reordered"},
+	{olderRows, simOptions{inLog: true, replaces: true}, "reordered"},
+	{middleRows, simOptions{inLog: true, replaces: true}, "reordered"},
+	{entriesAreOfTx, simOptions{inLog: true, replaces: true}, "lost or reordered"},
+	{formerBase, simOptions{inLog: true, replaces: true}, "lost or reordered"},
+	{aheadDecided, simOptions{inLog: true, replaces: true}, "repeated"},
+	{oneIsAhead, simOptions{inLog: true, replaces: true}, "lost or reordered"},
+	{termOver, simOptions{inLog: true, replaces: true}, "lost or reordered or repeated"},
+	{"the number of a settlement that may come again is not given to another row", simOptions{inLog: true, replaces: true}, "lost or reordered"},
 
 	// Settling.
 	{"a dead row is read no more", simOptions{}, "counted or lost or reordered"},

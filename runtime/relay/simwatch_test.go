@@ -64,6 +64,7 @@ func (s *sim) watch() {
 // watchLog makes the outbox a log, and looks at what becomes of it.
 func (s *sim) watchLog() {
 	s.store.log = newMemLog()
+	s.store.log.say = s.say
 	s.store.log.unsure = func() bool { return !s.calm && s.chance(0.2) }
 	s.store.log.delays = func(w func()) bool {
 		delayed := !s.calm && s.chance(0.05)

@@ -162,6 +162,28 @@ func TestLogNumbersComeAgain(t *testing.T) {
 			setval(t, pg, 1)
 			insertAll(t, pg, "d", "e", "f")
 		}, []string{"a", "b", "c", "d", "e", "f"}},
+		"and a free number is used before one comes again": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a")
+			open := begin(t, pg)
+			insert(t, open, "x")
+			must(t, open.Rollback(t.Context()))
+			insertAll(t, pg, "b", "c")
+			setval(t, pg, 1)
+			insertAll(t, pg, "d", "e")
+		}, []string{"a", "b", "c", "d", "e"}},
+		"and a snapshot shows later rows, without the first one": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a", "b", "c", "d")
+			setval(t, pg, 1)
+			open := begin(t, pg)
+			insert(t, open, "e")
+			insertAll(t, pg, "f", "g")
+			s := newLog(t, pg)
+			lead(t, s)
+			snap := snapshot(t, s)
+			must(t, open.Commit(t.Context()))
+			_, err := s.ReadBacklog(t.Context(), snap, 0, wide)
+			ends(t, err)
+		}, []string{"a", "b", "c", "d", "e", "f", "g"}},
 		"and an earlier row is in the window": {func(t *testing.T, pg *services.PG) {
 			insertAll(t, pg, "a", "b", "c")
 			s := newLog(t, pg)

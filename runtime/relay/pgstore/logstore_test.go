@@ -329,8 +329,8 @@ func TestLogPartitions(t *testing.T) {
 			must(t, s.Maintain(t.Context(), lease, 0))
 			return ask[int](t, pg.Pool, `SELECT count(*) FROM pg_inherits WHERE inhparent = 'event_outbox'::regclass`)
 		}
-		if n := maintain(); n != 32 {
-			t.Errorf("%d partitions were made; want today, 30 days, and the one for other ids", n)
+		if n := maintain(); n != 9 {
+			t.Errorf("%d partitions were made; want today, 7 days, and the one for other ids", n)
 		}
 		exec(t, pg.Pool, `CREATE TABLE event_outbox_d20200101 (LIKE event_outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
 		exec(t, pg.Pool, `DO $$ BEGIN EXECUTE format('ALTER TABLE event_outbox ATTACH PARTITION event_outbox_d20200101 FOR VALUES FROM (%L) TO (%L)',
@@ -352,7 +352,7 @@ func TestLogPartitions(t *testing.T) {
 			t.Errorf("%d partitions are left while a transaction reads them; want 33", n)
 		}
 		must(t, open.Rollback(t.Context()))
-		if n := maintain(); n != 32 {
+		if n := maintain(); n != 9 {
 			t.Errorf("%d partitions are left when all is settled; want 32", n)
 		}
 	})

@@ -18,7 +18,7 @@ import (
 
 // partitionDays is for how many days after today there are partitions. While no relay runs,
 // none is made, and events of later days go to event_outbox_other.
-const partitionDays = 30
+const partitionDays = 7
 
 // Outcomes of the functions that make and drop partitions: see log.up.sql of package
 // migrations.
