@@ -477,7 +477,7 @@ BEGIN
                 FOR i IN REVERSE 8 .. 1 LOOP
                     entry := entry || substring(int8send(bits) FROM i FOR 1);
                 END LOOP;
-                entries := entries || entry;
+                entries := array_append(entries, entry);
             END LOOP;
             ahead := coalesce((SELECT string_agg(e, '' ORDER BY n) FROM unnest(entries) WITH ORDINALITY AS u (e, n)), '');
 
