@@ -180,7 +180,7 @@ func TestLogMakesPartitionsBesideABacklog(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- r.Run(ctx) }()
-		waitFor(t, pg.Pool, `SELECT count(*) = 30 FROM pg_inherits WHERE inhparent = 'event_outbox'::regclass AND inhrelid::regclass::text ~ '_d[0-9]{8}$'`)
+		waitFor(t, pg.Pool, `SELECT count(*) = 7 FROM pg_inherits WHERE inhparent = 'event_outbox'::regclass AND inhrelid::regclass::text ~ '_d[0-9]{8}$'`)
 		cancel()
 		must(t, <-done)
 	})
