@@ -188,7 +188,7 @@ func refuseUnfit(io streams, cfg generator.MigrationConfig, shown string) error 
 
 // refuseMoved refuses a migration that replaces the outbox of the other store if there is none.
 func refuseMoved(io streams, cfg generator.MigrationConfig, shown string, there generator.Outbox, ok bool) error {
-	problem := ""
+	var problem string
 	switch {
 	case !ok:
 		problem = shown + " creates no event_outbox, so nothing was written; leave out --moved"

@@ -161,8 +161,7 @@ func (s *memLogStore) unread(r *memRow) bool {
 		return false
 	}
 	shown, seq := s.w.Passed()
-	switch {
-	case shown == "" || r.Seq > seq || s.off("what the former cursor has passed is read no more"):
+	if shown == "" || r.Seq > seq || s.off("what the former cursor has passed is read no more") {
 		return true
 	}
 	return !s.visible(r, s.at(shown)) && !s.off("a place in a tick belongs to its snapshot")

@@ -141,7 +141,7 @@ func (c *Chosen) rowsOf(ctx context.Context, db DB) (rows, error) {
 	if c.isLog != nil {
 		return rowsOfKind(db, defaultLease, *c.isLog), nil
 	}
-	outbox, err := rowsOf(ctx, db, defaultLease)
+	outbox, err := rowsOf(ctx, db)
 	if err == nil {
 		_, isLog := outbox.(*logRows)
 		c.isLog = &isLog

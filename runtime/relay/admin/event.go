@@ -205,7 +205,7 @@ func (e *Event) ReadKey(ctx context.Context, db DB) error {
 	if e.State == Published || e.State == Discarded || e.Key == nil || *e.Key == "" { // an empty key is none
 		return nil
 	}
-	outbox, err := rowsOf(ctx, db, defaultLease)
+	outbox, err := rowsOf(ctx, db)
 	if err != nil {
 		return err
 	}

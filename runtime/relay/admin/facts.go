@@ -120,7 +120,7 @@ func Examine(ctx context.Context, db DB) (Facts, error) {
 	if f.Server, err = serverFacts(ctx, q); err != nil {
 		return f, err
 	}
-	rows, err := rowsOf(ctx, db, defaultLease)
+	rows, err := rowsOf(ctx, db)
 	if err != nil {
 		return f, err
 	}

@@ -47,7 +47,7 @@ func Pauses(ctx context.Context, db DB) ([]relay.OperatorPause, error) {
 // known says whether the topics of all these rows were looked at: writers from before an
 // upgrade put the topic into event_data, which is not read.
 func UsesTopic(ctx context.Context, db DB, topic string) (used, known bool, err error) {
-	rows, err := rowsOf(ctx, db, defaultLease)
+	rows, err := rowsOf(ctx, db)
 	if err != nil {
 		return false, false, err
 	}

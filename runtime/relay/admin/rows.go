@@ -53,13 +53,13 @@ type keyed struct {
 	key, topic string
 }
 
-// rowsOf returns the statements for the outbox, with the lease of this name.
-func rowsOf(ctx context.Context, db DB, lease string) (rows, error) {
+// rowsOf returns the statements for the outbox.
+func rowsOf(ctx context.Context, db DB) (rows, error) {
 	isLog, err := admindb.New(db).IsLog(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("admin: look at event_outbox: %w", err)
 	}
-	return rowsOfKind(db, lease, isLog), nil
+	return rowsOfKind(db, defaultLease, isLog), nil
 }
 
 // visibleRowsOf is rowsOf, after refuseHidden, with one statement for both.
