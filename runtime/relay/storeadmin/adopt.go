@@ -141,18 +141,12 @@ func adoptFrom(ctx context.Context, q *storedb.Queries, from int64) (f former, e
 	if err != nil {
 		return f, fmt.Errorf("look at the database: %w", err)
 	}
-	young, err := q.YoungRows(ctx, storedb.YoungRowsParams{Floor: c.Floor, FromSeq: from})
-	switch {
-	case err != nil:
-		return f, fmt.Errorf("look for rows that are younger than the cursor: %w", err)
-	case len(young) > 0 && (from == 0 || from > young[0]):
-		return f, fmt.Errorf("the row with seq %[1]d was inserted after the last time of the cursor, so it cannot count as published: "+
-			"the sequence started over, as it does with logical replication; give at most %[1]d as the seq from which to send again (--from-seq); 1 is everything; "+
-			"if that row was published, its created_at is wrong: correct that first", young[0])
-	}
 	f = former{
 		number: c.N, first: from,
 		wasHere: here.NextTx >= c.BaseTx && (c.System == here.System && c.Database == here.Database || c.System == 1 && c.Database == 2), // see SpoilCursor
+	}
+	if err := refuseYoung(ctx, q, c, here, f); err != nil {
+		return f, err
 	}
 	if f.wasHere {
 		err := adoptAgain(ctx, q, c, &f)
@@ -172,6 +166,30 @@ func adoptFrom(ctx context.Context, q *storedb.Queries, from int64) (f former, e
 		"the log has %d of them: with --from-seq 1 all are sent again, with --from-seq %d none", here.Standing, c.Floor, old, c.Floor+1)
 }
 
+// refuseYoung returns an error if a row would count as published that was inserted after the cursor was written.
+func refuseYoung(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow, here storedb.PlaceRow, f former) error {
+	sequence, err := q.Sequence(ctx)
+	if err != nil {
+		return fmt.Errorf("read the sequence of seq: %w", err)
+	}
+	var begun int64 // rows up to it may be of a sequence that started over here
+	if !f.wasHere && here.Standing < max(c.Floor, sequence.Highest) {
+		begun = here.Standing
+	}
+	young, err := q.YoungRows(ctx, storedb.YoungRowsParams{Floor: c.Floor, FromSeq: f.first, Begun: begun})
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for rows that are younger than the cursor: %w", err)
+	case len(young) == 0 || f.first > 0 && f.first <= young[0]:
+		return nil
+	case young[0] <= begun:
+		return fmt.Errorf("the sequence of seq started over, as it does with logical replication: it stands at %d, so the row with seq %[2]d may have been inserted here, "+
+			"and cannot count as published: give at most %[2]d as the seq from which to send again (--from-seq); 1 is everything", here.Standing, young[0])
+	}
+	return fmt.Errorf("the row with seq %[1]d was inserted after the last time of the cursor: it was not yet noted as published, or not published; to send it again is safe: "+
+		"give at most %[1]d as the seq from which to send again (--from-seq); 1 is everything; if it was published, its created_at may be wrong", young[0])
+}
+
 // adoptAgain finds it out if the cursor is about this database, perhaps after an adoption whose answer
 // was lost. Rows that were inserted since cannot count as published.
 func adoptAgain(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow, f *former) error {
@@ -182,7 +200,7 @@ func adoptAgain(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow
 	default:
 		f.first = c.Floor + 1
 	}
-	unseen, err := q.UnseenRows(ctx, storedb.UnseenRowsParams{Shown: c.Shown, FromSeq: f.first})
+	unseen, err := q.UnseenRows(ctx, storedb.UnseenRowsParams{Shown: c.Shown, Base: c.Base, Floor: c.Floor, FromSeq: f.first})
 	if err != nil {
 		return fmt.Errorf("look for rows that are younger than the cursor: %w", err)
 	}

@@ -380,20 +380,28 @@ FROM (
 WHERE NOT EXISTS (SELECT FROM event_outbox AS o WHERE o.seq = e.seq AND o.id <> e.id)
 ORDER BY 1;
 
--- YoungRows lists the first row up to a seq that was inserted after the last tick: the cursor
--- cannot have passed it. Logical replication does not copy sequences, so rows that are inserted
--- in another cluster may have such numbers. Without ticks, nothing is known of rows above floor.
+-- YoungRows lists the first row that cannot count as published, up to floor or below a seq: it was inserted after
+-- the last tick, so the cursor cannot have passed it. Without ticks, nothing is known of rows above floor.
+-- Up to begun, the numbers may be of a sequence that started over in this cluster: logical replication does
+-- not copy sequences. The times say nothing of these rows: the former relay may have written ticks after
+-- them, clocks may differ, and a writer may give created_at.
 -- name: YoungRows :many
 SELECT o.seq FROM event_outbox AS o
 WHERE o.seq <= @floor::bigint AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
    OR o.seq < @from_seq::bigint AND o.created_at > (SELECT k.published_at FROM event_outbox_tick AS k ORDER BY k.n DESC LIMIT 1)
+   OR o.seq <= @begun::bigint AND (o.seq <= @floor::bigint OR o.seq < @from_seq::bigint)
 ORDER BY o.seq
 LIMIT 1;
 
--- UnseenRows lists the first row below a seq that a snapshot of this database does not show.
+-- UnseenRows lists the first row below a seq that a cursor of this database has not passed. The place of the cursor
+-- says nothing of a row up to floor that base does not show: see DESIGN.md of package logcursor.
 -- name: UnseenRows :many
 SELECT o.seq FROM event_outbox AS o
-WHERE o.tx >= pg_snapshot_xmin(@shown::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot) AND o.seq < @from_seq::bigint
+WHERE o.seq < @from_seq::bigint
+  AND (o.tx >= pg_snapshot_xmin(@shown::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot)
+       OR o.seq <= @floor::bigint AND o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
+          AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.seq = o.seq AND l.tx = o.tx)
+          AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx))
 ORDER BY o.seq
 LIMIT 1;
 

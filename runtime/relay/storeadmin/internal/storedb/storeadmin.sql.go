@@ -1128,19 +1128,31 @@ func (q *Queries) TextTypes(ctx context.Context) ([]TextTypesRow, error) {
 
 const unseenRows = `-- name: UnseenRows :many
 SELECT o.seq FROM event_outbox AS o
-WHERE o.tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $1::pg_snapshot) AND o.seq < $2::bigint
+WHERE o.seq < $1::bigint
+  AND (o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
+       OR o.seq <= $3::bigint AND o.tx >= pg_snapshot_xmin($4::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot)
+          AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.seq = o.seq AND l.tx = o.tx)
+          AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx))
 ORDER BY o.seq
 LIMIT 1
 `
 
 type UnseenRowsParams struct {
-	Shown   string
 	FromSeq int64
+	Shown   string
+	Floor   int64
+	Base    string
 }
 
-// UnseenRows lists the first row below a seq that a snapshot of this database does not show.
+// UnseenRows lists the first row below a seq that a cursor of this database has not passed. The place of the cursor
+// says nothing of a row up to floor that base does not show: see DESIGN.md of package logcursor.
 func (q *Queries) UnseenRows(ctx context.Context, arg UnseenRowsParams) ([]int64, error) {
-	rows, err := q.db.Query(ctx, unseenRows, arg.Shown, arg.FromSeq)
+	rows, err := q.db.Query(ctx, unseenRows,
+		arg.FromSeq,
+		arg.Shown,
+		arg.Floor,
+		arg.Base,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -1163,6 +1175,7 @@ const youngRows = `-- name: YoungRows :many
 SELECT o.seq FROM event_outbox AS o
 WHERE o.seq <= $1::bigint AND o.created_at > coalesce((SELECT t.published_at FROM event_outbox_tick AS t ORDER BY t.n DESC LIMIT 1), '-infinity')
    OR o.seq < $2::bigint AND o.created_at > (SELECT k.published_at FROM event_outbox_tick AS k ORDER BY k.n DESC LIMIT 1)
+   OR o.seq <= $3::bigint AND (o.seq <= $1::bigint OR o.seq < $2::bigint)
 ORDER BY o.seq
 LIMIT 1
 `
@@ -1170,13 +1183,16 @@ LIMIT 1
 type YoungRowsParams struct {
 	Floor   int64
 	FromSeq int64
+	Begun   int64
 }
 
-// YoungRows lists the first row up to a seq that was inserted after the last tick: the cursor
-// cannot have passed it. Logical replication does not copy sequences, so rows that are inserted
-// in another cluster may have such numbers. Without ticks, nothing is known of rows above floor.
+// YoungRows lists the first row that cannot count as published, up to floor or below a seq: it was inserted after
+// the last tick, so the cursor cannot have passed it. Without ticks, nothing is known of rows above floor.
+// Up to begun, the numbers may be of a sequence that started over in this cluster: logical replication does
+// not copy sequences. The times say nothing of these rows: the former relay may have written ticks after
+// them, clocks may differ, and a writer may give created_at.
 func (q *Queries) YoungRows(ctx context.Context, arg YoungRowsParams) ([]int64, error) {
-	rows, err := q.db.Query(ctx, youngRows, arg.Floor, arg.FromSeq)
+	rows, err := q.db.Query(ctx, youngRows, arg.Floor, arg.FromSeq, arg.Begun)
 	if err != nil {
 		return nil, err
 	}
