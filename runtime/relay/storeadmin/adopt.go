@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -51,7 +50,7 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 			do   func(context.Context) error
 		}{
 			{"end the leader's term", q.EndTerms},
-			{"invalidate the cursor", func(ctx context.Context) error { return q.SpoilCursor(ctx, f.wasHere) }},
+			{"invalidate the cursor", func(ctx context.Context) error { return q.SpoilCursor(ctx, spoiled(f.wasHere)) }},
 			{"remove entries of another cluster that are there twice", q.ForgetDoubleLate},
 			{"remove copies of another cluster that are there twice", q.ForgetDoubleCopies},
 			{"change the rows of another cluster", func(ctx context.Context) (err error) { done.Foreign, err = q.OwnRows(ctx); return err }},
@@ -69,7 +68,7 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 	// In a transaction of its own, so that its snapshot shows the rows that were changed.
 	err = pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
 		q := storedb.New(tx)
-		if _, err := begin(ctx, tx, q, adoptLockTimeout); err != nil {
+		if _, err := actAsOwner(ctx, tx, q, patientLockTimeout); err != nil {
 			return err
 		}
 		// Rows that are inserted from now on are sent: adoptFrom may not see them.
@@ -111,7 +110,7 @@ func beginAdopt(ctx context.Context, tx pgx.Tx, q *storedb.Queries, from int64) 
 	if from < 0 {
 		return errors.New("the seq from which events are sent again must not be negative; 1 is everything")
 	}
-	is, err := begin(ctx, tx, q, adoptLockTimeout)
+	is, err := actAsOwner(ctx, tx, q, patientLockTimeout)
 	if err == nil && !is.IsLog {
 		err = errors.New("event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
 	}
@@ -143,7 +142,7 @@ func adoptFrom(ctx context.Context, q *storedb.Queries, from int64) (f former, e
 	}
 	f = former{
 		number: c.N, first: from,
-		wasHere: here.NextTx >= c.BaseTx && (c.System == here.System && c.Database == here.Database || c.System == 1 && c.Database == 2), // see SpoilCursor
+		wasHere: here.NextTx >= c.BaseTx && (c.System == here.System && c.Database == here.Database || c.System == spoiledSystem && c.Database == spoiledHere),
 	}
 	if err := refuseYoung(ctx, q, c, here, f); err != nil {
 		return f, err
@@ -211,11 +210,24 @@ func adoptAgain(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow
 	return nil
 }
 
+// A cursor that is about no cluster is one whose adoption has begun: no relay starts with it. Its database says
+// whether it was about this one.
+const (
+	spoiledSystem    = 1
+	spoiledElsewhere = 1
+	spoiledHere      = 2
+)
+
+func spoiled(wasHere bool) storedb.SpoilCursorParams {
+	p := storedb.SpoilCursorParams{System: spoiledSystem, Database: spoiledElsewhere}
+	if wasHere {
+		p.Database = spoiledHere
+	}
+	return p
+}
+
 // adoptedBase is the base of a cursor after an adoption: it shows nothing.
 const adoptedBase = "3:3:"
-
-// adoptLockTimeout is how long a statement waits for rows that a relay has locked.
-const adoptLockTimeout = 10 * time.Second
 
 // encoded returns seqs as event_outbox_cursor has them.
 func encoded(seqs []int64) []byte {

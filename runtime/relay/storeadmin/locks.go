@@ -14,6 +14,9 @@ import (
 // calmTimeout is how long an attempt waits for each autovacuum to end. Nobody waits behind it.
 const calmTimeout = 5 * time.Second
 
+// patientLockTimeout is how long a statement waits for rows that a relay has locked. Nobody waits behind it.
+const patientLockTimeout = 10 * time.Second
+
 // holders says who holds locks on the tables.
 func holders(ctx context.Context, conn *pgx.Conn) string {
 	found, err := storedb.New(conn).Holders(ctx)

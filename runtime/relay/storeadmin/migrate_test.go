@@ -112,7 +112,7 @@ func TestMigrate(t *testing.T) {
 		exec(t, conn, `INSERT INTO event_outbox_lease (epoch, holder, low_water) VALUES (7, gen_random_uuid(), 2)`)
 
 		config := storeadmin.Config{MaxLock: time.Minute, Roles: migrations.Roles{Relay: roles.Relay.Name, Operator: roles.Operator.Name}}
-		result, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, config)
+		result, err := planned(t, conn, migrations.StoreLog, config)
 		ok(t, err)
 		if result.Rows != 5 {
 			t.Errorf("%d rows were copied, want 5", result.Rows)
@@ -128,17 +128,17 @@ func TestMigrate(t *testing.T) {
 			t.Errorf("the lease is %s", got[0])
 		}
 		insertAs(t, conn, roles.Service, "7")
-		if _, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, config); !errors.Is(err, storeadmin.ErrSameStore) {
+		if _, err := planned(t, conn, migrations.StoreLog, config); !errors.Is(err, storeadmin.ErrSameStore) {
 			t.Errorf("moved again: %v", err)
 		}
-		if _, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreTable, config); !errors.Is(err, storeadmin.ErrBefore) {
+		if _, err := planned(t, conn, migrations.StoreTable, config); !errors.Is(err, storeadmin.ErrBefore) {
 			t.Errorf("moved back with event_outbox_before: %v", err)
 		}
 		exec(t, conn, `DROP TABLE event_outbox_before`)
 		exec(t, conn, `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key) SELECT id, tx, seq, topic, event_key FROM event_outbox WHERE seq = 2`)
 		exec(t, conn, `UPDATE event_outbox_cursor SET floor = 2`)
 
-		result, err = storeadmin.Migrate(t.Context(), conn, migrations.StoreTable, config)
+		result, err = planned(t, conn, migrations.StoreTable, config)
 		ok(t, err)
 		if result.Rows != 6 {
 			t.Errorf("%d rows were copied back, want 6", result.Rows)

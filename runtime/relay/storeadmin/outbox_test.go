@@ -17,8 +17,24 @@ import (
 
 func moveTo(t *testing.T, conn *pgx.Conn, to migrations.Store) error {
 	t.Helper()
-	_, err := storeadmin.Migrate(t.Context(), conn, to, storeadmin.Config{MaxLock: time.Minute})
+	_, err := planned(t, conn, to, storeadmin.Config{MaxLock: time.Minute})
 	return err
+}
+
+// planned moves an outbox as the command does, with a plan before. The plan says what the move does.
+func planned(t *testing.T, conn *pgx.Conn, to migrations.Store, c storeadmin.Config) (storeadmin.Result, error) {
+	t.Helper()
+	plan, refusal := storeadmin.PlanMigrate(t.Context(), conn, to, c)
+	result, err := storeadmin.Migrate(t.Context(), conn, to, c)
+	switch {
+	case err == nil && refusal != nil:
+		t.Errorf("the plan refuses a move that works: %v", refusal)
+	case err == nil && plan.Rows != result.Rows:
+		t.Errorf("the plan counts %d rows, and the move copies %d", plan.Rows, result.Rows)
+	case refusal != nil && refusal.Error() != err.Error():
+		t.Errorf("the plan says %v, and the move %v", refusal, err)
+	}
+	return result, err
 }
 
 func refusedBecause(t *testing.T, err error, want string) {

@@ -27,7 +27,7 @@ type Plan struct {
 // would refuse.
 func PlanMigrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Plan, error) {
 	m := move{ctx: ctx, to: to, c: c.withDefaults()}
-	m.c.LockTimeout = adoptLockTimeout // nobody waits behind it
+	m.c.LockTimeout = patientLockTimeout // nobody waits behind it
 	var p Plan
 	err := pgx.BeginTxFunc(ctx, conn, looking, func(tx pgx.Tx) (err error) {
 		m.tx, m.q = tx, storedb.New(tx)
@@ -45,7 +45,7 @@ var looking = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnl
 
 // plan looks what the move would do.
 func (m *move) plan() (p Plan, err error) {
-	is, err := begin(m.ctx, m.tx, m.q, m.c.LockTimeout)
+	is, err := actAsOwner(m.ctx, m.tx, m.q, m.c.LockTimeout)
 	if err != nil {
 		return p, err
 	}
@@ -67,13 +67,11 @@ func (m *move) plan() (p Plan, err error) {
 		}
 		p.Warnings = append(p.Warnings, writersOfALog)
 	} else {
-		passed, _, err := m.cursor()
+		passed, err := m.cursor()
 		if err != nil {
 			return p, err
 		}
-		p.Rows, err = m.q.CountOfLog(m.ctx, storedb.CountOfLogParams{
-			Floor: passed.Floor, Base: passed.Base, Shown: passed.Shown, Seq: passed.Seq, Ahead: passed.Ahead, MaxRows: m.most(),
-		})
+		p.Rows, err = m.q.CountOfLog(m.ctx, passed.count(m.most()))
 		if err != nil {
 			return p, fmt.Errorf("count the rows: %w", err)
 		}

@@ -10,7 +10,7 @@ import (
 
 // prepare looks whether the move is possible.
 func (m *move) prepare() error {
-	is, err := begin(m.ctx, m.tx, m.q, m.c.LockTimeout)
+	is, err := actAsOwner(m.ctx, m.tx, m.q, m.c.LockTimeout)
 	switch {
 	case err != nil:
 		return err
@@ -26,7 +26,7 @@ func (m *move) prepare() error {
 		return err
 	}
 	if is.IsLog { // look before writers wait
-		_, _, err = m.cursor()
+		_, err = m.cursor()
 	}
 	return err
 }

@@ -303,15 +303,14 @@ WHERE o.seq > @floor::bigint AND o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AN
   AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx)
 ON CONFLICT (id, seq, tx) DO NOTHING;
 
--- SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster. The
--- database 2 means that it was a cursor of this one.
--- ForgetTimes removes the times of publication, which are those of other transactions.
+-- SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster.
 -- name: SpoilCursor :exec
-UPDATE event_outbox_cursor SET system = 1, database = CASE WHEN @was_here::boolean THEN 2 ELSE 1 END;
+UPDATE event_outbox_cursor SET system = @system, database = @database;
 
 -- name: ForgetCursor :exec
 DELETE FROM event_outbox_cursor;
 
+-- ForgetTimes removes the times of publication, which are those of other transactions.
 -- name: ForgetTimes :exec
 DELETE FROM event_outbox_tick;
 
@@ -469,32 +468,36 @@ SELECT o.what::text AS what FROM (
 ) AS o
 ORDER BY 1;
 
--- CountOfTable counts the rows of a table that CopyRows would copy, and CountOfLog those of a log.
+-- CountOfTable counts the rows of a table that CopyRows would copy, and CountOfLog those of a log. again
+-- means that events will get other numbers before: then a row up to floor is not settled, nor one whose number
+-- in ahead another row has too (see event_outbox_renumber in log.up.sql of package migrations).
 -- name: CountOfTable :one
 SELECT count(*) FROM (
-    SELECT u.id FROM (
-        SELECT a.id FROM event_outbox AS a WHERE a.seq > @low_water::bigint AND a.published_at IS NULL
-        UNION
-        SELECT w.id FROM event_outbox AS w WHERE w.next_attempt_at IS NOT NULL AND w.published_at IS NULL
-        UNION
-        SELECT d.id FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
-    ) AS u
-    LIMIT @max_rows
+    (SELECT a.id FROM event_outbox AS a WHERE a.seq > @low_water::bigint AND a.published_at IS NULL LIMIT @max_rows::integer)
+    UNION
+    (SELECT w.id FROM event_outbox AS w WHERE w.next_attempt_at IS NOT NULL AND w.published_at IS NULL LIMIT @max_rows::integer)
+    UNION
+    (SELECT d.id FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT @max_rows::integer)
 ) AS n;
 
 -- name: CountOfLog :one
 SELECT count(*) FROM (
-    SELECT u.id FROM (
-        SELECT o.id FROM event_outbox AS o
-        WHERE o.seq > @floor::bigint AND o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
-          AND (o.seq > @seq::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
-          AND o.seq NOT IN (SELECT unnest(@ahead::bigint[]))
-        UNION
-        SELECT l.id FROM event_outbox_late AS l WHERE l.published_at IS NULL
-        UNION
-        SELECT f.id FROM event_outbox_failed AS f
-    ) AS u
-    LIMIT @max_rows
+    (SELECT o.id FROM event_outbox AS o
+     WHERE o.tx >= pg_snapshot_xmin(@base::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, @base::pg_snapshot)
+       AND (o.seq > @floor::bigint OR @again::boolean)
+       AND (o.seq > @seq::bigint OR o.seq <= @floor::bigint OR NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot))
+       AND (o.seq NOT IN (SELECT unnest(@ahead::bigint[]))
+            OR @again::boolean AND (NOT pg_visible_in_snapshot(o.tx, @shown::pg_snapshot)
+                                    OR EXISTS (SELECT FROM event_outbox AS s
+                                               WHERE s.seq = o.seq AND s.id <> o.id AND NOT pg_visible_in_snapshot(s.tx, @base::pg_snapshot))))
+       AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.seq = o.seq AND l.tx = o.tx)
+       AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx)
+     LIMIT @max_rows::integer)
+    UNION
+    (SELECT w.id FROM event_outbox_late AS w JOIN event_outbox AS e ON e.id = w.id AND e.seq = w.seq AND e.tx = w.tx
+     WHERE w.published_at IS NULL LIMIT @max_rows::integer)
+    UNION
+    (SELECT c.id FROM event_outbox_failed AS c LIMIT @max_rows::integer)
 ) AS n;
 
 -- Kept lists what is left of a former move, each before its partitions.

@@ -248,23 +248,29 @@ func (q *Queries) CopyUnpassed(ctx context.Context, arg CopyUnpassedParams) (int
 
 const countOfLog = `-- name: CountOfLog :one
 SELECT count(*) FROM (
-    SELECT u.id FROM (
-        SELECT o.id FROM event_outbox AS o
-        WHERE o.seq > $1::bigint AND o.tx >= pg_snapshot_xmin($2::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $2::pg_snapshot)
-          AND (o.seq > $3::bigint OR NOT pg_visible_in_snapshot(o.tx, $4::pg_snapshot))
-          AND o.seq NOT IN (SELECT unnest($5::bigint[]))
-        UNION
-        SELECT l.id FROM event_outbox_late AS l WHERE l.published_at IS NULL
-        UNION
-        SELECT f.id FROM event_outbox_failed AS f
-    ) AS u
-    LIMIT $6
+    (SELECT o.id FROM event_outbox AS o
+     WHERE o.tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(o.tx, $1::pg_snapshot)
+       AND (o.seq > $2::bigint OR $3::boolean)
+       AND (o.seq > $4::bigint OR o.seq <= $2::bigint OR NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot))
+       AND (o.seq NOT IN (SELECT unnest($6::bigint[]))
+            OR $3::boolean AND (NOT pg_visible_in_snapshot(o.tx, $5::pg_snapshot)
+                                    OR EXISTS (SELECT FROM event_outbox AS s
+                                               WHERE s.seq = o.seq AND s.id <> o.id AND NOT pg_visible_in_snapshot(s.tx, $1::pg_snapshot))))
+       AND NOT EXISTS (SELECT FROM event_outbox_late AS l WHERE l.id = o.id AND l.seq = o.seq AND l.tx = o.tx)
+       AND NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = o.id AND f.seq = o.seq AND f.tx = o.tx)
+     LIMIT $7::integer)
+    UNION
+    (SELECT w.id FROM event_outbox_late AS w JOIN event_outbox AS e ON e.id = w.id AND e.seq = w.seq AND e.tx = w.tx
+     WHERE w.published_at IS NULL LIMIT $7::integer)
+    UNION
+    (SELECT c.id FROM event_outbox_failed AS c LIMIT $7::integer)
 ) AS n
 `
 
 type CountOfLogParams struct {
-	Floor   int64
 	Base    string
+	Floor   int64
+	Again   bool
 	Seq     int64
 	Shown   string
 	Ahead   []int64
@@ -273,8 +279,9 @@ type CountOfLogParams struct {
 
 func (q *Queries) CountOfLog(ctx context.Context, arg CountOfLogParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countOfLog,
-		arg.Floor,
 		arg.Base,
+		arg.Floor,
+		arg.Again,
 		arg.Seq,
 		arg.Shown,
 		arg.Ahead,
@@ -287,14 +294,11 @@ func (q *Queries) CountOfLog(ctx context.Context, arg CountOfLogParams) (int64, 
 
 const countOfTable = `-- name: CountOfTable :one
 SELECT count(*) FROM (
-    SELECT u.id FROM (
-        SELECT a.id FROM event_outbox AS a WHERE a.seq > $1::bigint AND a.published_at IS NULL
-        UNION
-        SELECT w.id FROM event_outbox AS w WHERE w.next_attempt_at IS NOT NULL AND w.published_at IS NULL
-        UNION
-        SELECT d.id FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL
-    ) AS u
-    LIMIT $2
+    (SELECT a.id FROM event_outbox AS a WHERE a.seq > $1::bigint AND a.published_at IS NULL LIMIT $2::integer)
+    UNION
+    (SELECT w.id FROM event_outbox AS w WHERE w.next_attempt_at IS NOT NULL AND w.published_at IS NULL LIMIT $2::integer)
+    UNION
+    (SELECT d.id FROM event_outbox AS d WHERE d.dead_at IS NOT NULL AND d.published_at IS NULL LIMIT $2::integer)
 ) AS n
 `
 
@@ -303,7 +307,9 @@ type CountOfTableParams struct {
 	MaxRows  int32
 }
 
-// CountOfTable counts the rows of a table that CopyRows would copy, and CountOfLog those of a log.
+// CountOfTable counts the rows of a table that CopyRows would copy, and CountOfLog those of a log. again
+// means that events will get other numbers before: then a row up to floor is not settled, nor one whose number
+// in ahead another row has too (see event_outbox_renumber in log.up.sql of package migrations).
 func (q *Queries) CountOfTable(ctx context.Context, arg CountOfTableParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countOfTable, arg.LowWater, arg.MaxRows)
 	var count int64
@@ -478,6 +484,7 @@ const forgetTimes = `-- name: ForgetTimes :exec
 DELETE FROM event_outbox_tick
 `
 
+// ForgetTimes removes the times of publication, which are those of other transactions.
 func (q *Queries) ForgetTimes(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, forgetTimes)
 	return err
@@ -1082,14 +1089,17 @@ func (q *Queries) Snapshot(ctx context.Context) (string, error) {
 }
 
 const spoilCursor = `-- name: SpoilCursor :exec
-UPDATE event_outbox_cursor SET system = 1, database = CASE WHEN $1::boolean THEN 2 ELSE 1 END
+UPDATE event_outbox_cursor SET system = $1, database = $2
 `
 
-// SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster. The
-// database 2 means that it was a cursor of this one.
-// ForgetTimes removes the times of publication, which are those of other transactions.
-func (q *Queries) SpoilCursor(ctx context.Context, wasHere bool) error {
-	_, err := q.db.Exec(ctx, spoilCursor, wasHere)
+type SpoilCursorParams struct {
+	System   int64
+	Database int64
+}
+
+// SpoilCursor is the beginning of an adoption: no relay starts with a cursor of another cluster.
+func (q *Queries) SpoilCursor(ctx context.Context, arg SpoilCursorParams) error {
+	_, err := q.db.Exec(ctx, spoilCursor, arg.System, arg.Database)
 	return err
 }
 
