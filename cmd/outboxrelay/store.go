@@ -105,9 +105,9 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			"Whoever may insert into event_outbox, or read it, may do so afterwards. The relay and operators need further\n" +
 			"privileges: name their roles with --relay-role and --operator-role, or apply outboxgen migration --grants, of a log\n" +
 			"with --store log. Of your own, indexes, storage parameters and other privileges are not moved; migrate names them.\n\n" +
-			"Published events stay in event_outbox_before, which takes no inserts; drop it when they are not needed any more. An\n" +
-			"id that is only there can be inserted again. Of a former log the view event_outbox_before_history says what became\n" +
-			"of each event, from tables whose names begin with event_outbox_before; drop them too.\n\n" +
+			"Published events stay in event_outbox_before, which takes no inserts. An id that is only there can be inserted again.\n" +
+			"Of a former log the view event_outbox_before_history says what became of each event. When they are not needed any\n" +
+			"more, drop the tables and the view whose names begin with event_outbox_before.\n\n" +
 			"migrate refuses, and changes nothing, if triggers, views, rules, functions that are not text, foreign keys,\n" +
 			"publications, constraints, unique indexes, defaults or columns of your own belong to event_outbox, also a publication\n" +
 			"of all tables; if a column may be null that must not be, as topic of an upgraded table; if it would hold its locks\n" +
@@ -153,7 +153,7 @@ func storeMigrateCommand(env environment) *cobra.Command {
 					fmt.Fprintf(s.stdout, "%s stayed in event_outbox_before_failed, because other events have the same ids\n", several(result.LeftOut, "dead row"))
 				}
 				_, err = fmt.Fprintf(s.stdout, "event_outbox is a %s now; %s copied, writers waited about %s. Set store to %s for all relays and start them; "+
-					"then drop what begins with event_outbox_before, when its events are not needed any more\n", store, several(result.Rows, "row"), result.Locked.Round(1e6), store)
+					"then drop the tables and the view whose names begin with event_outbox_before, when their events are not needed any more\n", store, several(result.Rows, "row"), result.Locked.Round(1e6), store)
 				return err
 			})
 		},

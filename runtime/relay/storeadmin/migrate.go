@@ -71,9 +71,9 @@ type Result struct {
 var (
 	// ErrSameStore is returned if event_outbox is what it is to become.
 	ErrSameStore = errors.New("event_outbox is of this store already, perhaps since an earlier call whose answer was lost")
-	// ErrBefore is returned if there is an event_outbox_before of an earlier move, or a table
-	// that belongs to it.
-	ErrBefore = errors.New("event_outbox_before is still there from an earlier move, or a table that belongs to it")
+	// ErrBefore is returned if there is an event_outbox_before of an earlier move, or a table or
+	// view that belongs to it.
+	ErrBefore = errors.New("tables or a view whose names begin with event_outbox_before are still there from an earlier move")
 	// ErrManyRows is returned if more rows are unpublished than Config.MaxRows.
 	ErrManyRows = errors.New("too many rows are not published")
 	// ErrSlow is returned if copying the rows would have taken longer than Config.MaxLock.
