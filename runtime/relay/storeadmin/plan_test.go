@@ -106,12 +106,16 @@ func TestMigrateBesideAPublicationOfAnother(t *testing.T) {
 				EXECUTE format('ALTER TABLE %s OWNER TO `+roles.Service.Name+`', name);
 			END LOOP; END $$`)
 		exec(t, conn, `CREATE SCHEMA hidden; CREATE TABLE hidden.t (id int PRIMARY KEY); CREATE PUBLICATION theirs FOR TABLE hidden.t`)
+		exec(t, conn, `REVOKE CREATE ON SCHEMA public FROM PUBLIC`)
 		_, err := storeadmin.PlanMigrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{})
+		refusedBecause(t, err, "may not create tables in its schema: GRANT CREATE ON SCHEMA public TO "+roles.Service.Name)
+		exec(t, conn, `GRANT CREATE ON SCHEMA public TO `+roles.Service.Name)
+		_, err = storeadmin.PlanMigrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{})
 		ok(t, err)
 		exec(t, conn, `CREATE PUBLICATION ours FOR TABLE event_outbox`)
 		_, err = storeadmin.PlanMigrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{})
 		refusedBecause(t, err, "the publication ours")
-		exec(t, conn, `DROP PUBLICATION ours; GRANT CREATE ON SCHEMA public TO `+roles.Service.Name)
+		exec(t, conn, `DROP PUBLICATION ours`)
 		for _, to := range []migrations.Store{migrations.StoreLog, migrations.StoreTable} {
 			ok(t, moveTo(t, conn, to))
 			exec(t, conn, dropBefore)

@@ -14,17 +14,22 @@ FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('event_outbox')::oid;
 -- replication would stop at the first change of it. A function that is not text (BEGIN ATOMIC), or
 -- that has rows of event_outbox as parameters, would stay with the former table. Tables of a
 -- publication are found by name, because to_regclass fails in a schema that the role may not use.
--- A constraint about columns that only a table has is of no use to a log.
+-- A constraint about columns that only a table has is of no use to a log. One that says what NOT NULL says is not
+-- missed, nor the default NULL, which Postgres stores for varchar(n): NULL::character varying.
 -- name: Obstacles :many
 SELECT o.what::text AS what FROM (
-    SELECT 'the trigger ' || t.tgname AS what FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = to_regclass('event_outbox')::oid AND NOT t.tgisinternal
+    SELECT 'the trigger ' || t.tgname || CASE WHEN c.relname = 'event_outbox' THEN '' ELSE ' of ' || c.relname END AS what
+    FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+    WHERE NOT t.tgisinternal AND c.oid IN (
+        SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox', 'event_outbox_cursor', 'event_outbox_late', 'event_outbox_failed',
+                                                          'event_outbox_tick', 'event_outbox_deleted']) AS n (name))
     UNION ALL
     SELECT 'the foreign key ' || k.conname FROM pg_catalog.pg_constraint AS k
     WHERE k.contype = 'f' AND (k.confrelid = to_regclass('event_outbox')::oid OR k.conrelid = to_regclass('event_outbox')::oid)
     UNION ALL
     SELECT 'the constraint ' || k.conname FROM pg_catalog.pg_constraint AS k
     WHERE k.contype IN ('c', 'x') AND k.conrelid = to_regclass('event_outbox')::oid AND k.conname !~ '^event_outbox_(tombstone|partition_check[0-9]*)$'
-      AND pg_get_expr(k.conbin, k.conrelid) IS DISTINCT FROM '(topic IS NOT NULL)'
+      AND coalesce(pg_get_expr(k.conbin, k.conrelid), '') !~ '^\((aggregate_id|aggregate_type|event_type|created_at|topic) IS NOT NULL\)$'
       AND NOT coalesce(k.conkey <@ ARRAY(SELECT a.attnum FROM pg_catalog.pg_attribute AS a
                                          WHERE a.attrelid = k.conrelid AND a.attname = ANY(ARRAY['published_at', 'retry_count', 'last_error', 'next_attempt_at', 'dead_at'])), false)
     UNION ALL
@@ -39,8 +44,10 @@ SELECT o.what::text AS what FROM (
     FROM pg_catalog.pg_depend AS d
     JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
     JOIN pg_catalog.pg_class AS v ON v.oid = r.ev_class
-    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass('event_outbox')::oid
-      AND v.relname <> 'event_outbox_history' AND v.oid <> d.refobjid
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND v.relname <> 'event_outbox_history' AND v.oid <> d.refobjid
+      AND d.refobjid IN (
+        SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox', 'event_outbox_history', 'event_outbox_cursor', 'event_outbox_late',
+                                                          'event_outbox_failed', 'event_outbox_tick', 'event_outbox_deleted']) AS n (name))
     UNION ALL
     SELECT DISTINCT 'the function ' || p.proname
     FROM pg_catalog.pg_depend AS d
@@ -64,19 +71,26 @@ SELECT o.what::text AS what FROM (
     JOIN pg_catalog.pg_namespace AS n ON n.nspname = p.schemaname
     JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = p.tablename
     WHERE c.oid IN (
-        SELECT to_regclass('event_outbox')::oid
+        SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox', 'event_outbox_cursor', 'event_outbox_late', 'event_outbox_failed',
+                                                          'event_outbox_tick', 'event_outbox_deleted']) AS n (name)
         UNION ALL
         SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox')::oid)
     UNION ALL
     SELECT CASE WHEN a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic', 'headers', 'partition'])
                 THEN 'the default of the column ' ELSE 'the column ' END || a.attname
     FROM pg_catalog.pg_attribute AS a
+    LEFT JOIN pg_catalog.pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
     WHERE a.attrelid = to_regclass('event_outbox')::oid AND a.attnum > 0 AND NOT a.attisdropped
       AND (a.attname <> ALL(ARRAY['id', 'aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'created_at', 'published_at',
                                   'retry_count', 'last_error', 'tx', 'seq', 'topic', 'headers', 'next_attempt_at', 'dead_at', 'partition'])
-           OR a.atthasdef AND a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic', 'headers', 'partition']))
+           OR pg_get_expr(e.adbin, e.adrelid) !~ '^NULL(::|$)' AND a.attname = ANY(ARRAY['aggregate_id', 'aggregate_type', 'event_type', 'event_data', 'event_key', 'topic', 'headers', 'partition']))
 ) AS o
 ORDER BY 1;
+
+-- Schema is that of event_outbox, and whether the role may create tables there.
+-- name: Schema :one
+SELECT quote_ident(n.nspname)::text AS name, has_schema_privilege(current_user, n.oid, 'CREATE')::boolean AS may_create, quote_ident(current_user)::text AS role
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('event_outbox')::oid;
 
 -- Nullable lists the columns in which the new event_outbox takes no null, and the former one does: an
 -- upgraded table allows rows without a topic.
@@ -419,16 +433,21 @@ SELECT @n::bigint, '3:3:'::pg_snapshot, @shown::pg_snapshot, @seq::bigint, @ahea
        pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass)::bigint;
 
 -- Holders lists the sessions and prepared transactions that hold locks on the tables that Migrate
--- locks, the oldest first. The pid of a prepared transaction is 0. Without pg_read_all_stats little
+-- locks: prepared transactions before sessions, and the oldest first. The pid of a prepared transaction is 0. Without pg_read_all_stats little
 -- is known of other roles: the time is -1.
 -- name: Holders :many
 SELECT coalesce(l.pid, 0)::integer AS pid,
+       coalesce(p.gid, '')::text AS gid,
        concat_ws(', ', a.usename, coalesce(nullif(a.application_name, ''), nullif(a.backend_type, 'client backend')), a.state)::text AS detail,
        string_agg(DISTINCT l.mode || ' on ' || c.relname, ', ')::text AS locks,
-       coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1)::bigint AS seconds
+       coalesce(extract(epoch FROM clock_timestamp() - coalesce(p.prepared, a.xact_start)), -1)::bigint AS seconds
 FROM pg_catalog.pg_locks AS l
 JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+LEFT JOIN (
+    SELECT x.virtualtransaction, q.gid, q.prepared FROM pg_catalog.pg_locks AS x JOIN pg_catalog.pg_prepared_xacts AS q ON q.transaction = x.transactionid
+    WHERE x.locktype = 'transactionid' AND x.pid IS NULL
+) AS p ON l.pid IS NULL AND p.virtualtransaction = l.virtualtransaction
 WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
   AND l.relation IN (
       SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox', 'event_outbox_lease', 'event_outbox_audit', 'event_outbox_cursor', 'event_outbox_late',
@@ -436,8 +455,8 @@ WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT d.oid FROM 
       UNION ALL
       SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox')::oid)
   AND l.pid IS DISTINCT FROM pg_backend_pid()
-GROUP BY l.pid, l.virtualtransaction, a.usename, a.application_name, a.backend_type, a.state, a.xact_start
-ORDER BY a.xact_start NULLS LAST, l.pid
+GROUP BY l.pid, l.virtualtransaction, a.usename, a.application_name, a.backend_type, a.state, a.xact_start, p.gid, p.prepared
+ORDER BY l.pid IS NOT NULL, coalesce(p.prepared, a.xact_start) NULLS LAST, l.pid
 LIMIT 5;
 
 -- Lost lists what of event_outbox the new one does without, and no insert fails for it. The roles with
@@ -502,11 +521,11 @@ SELECT count(*) FROM (
 
 -- Kept lists what is left of a former move, each before its partitions.
 -- name: Kept :many
-SELECT quote_ident(c.relname)::text AS name, (c.relkind = 'v')::boolean AS is_view, c.relispartition AS is_partition
-FROM pg_catalog.pg_class AS c
+SELECT (quote_ident(n.nspname) || '.' || quote_ident(c.relname))::text AS name, (c.relkind = 'v')::boolean AS is_view, c.relispartition AS is_partition
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid IN (
-    SELECT to_regclass(n.name)::oid FROM unnest(ARRAY['event_outbox_before', 'event_outbox_before_cursor', 'event_outbox_before_late', 'event_outbox_before_failed',
-                                                      'event_outbox_before_tick', 'event_outbox_before_deleted', 'event_outbox_before_history']) AS n (name)
+    SELECT to_regclass(f.name)::oid FROM unnest(ARRAY['event_outbox_before', 'event_outbox_before_cursor', 'event_outbox_before_late', 'event_outbox_before_failed',
+                                                      'event_outbox_before_tick', 'event_outbox_before_deleted', 'event_outbox_before_history']) AS f (name)
     UNION ALL
     SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = to_regclass('event_outbox_before')::oid)
 ORDER BY c.relispartition, c.relkind = 'v', c.relname;
