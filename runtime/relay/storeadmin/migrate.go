@@ -89,7 +89,8 @@ var (
 
 // Migrate moves the outbox of the search_path to a store. It has changed nothing if it returns an
 // error, except for [ErrUnsearched], and if the answer to its COMMIT was lost. Then another call
-// returns [ErrSameStore].
+// returns [ErrSameStore]. After ErrUnsearched, or if the process ended during that search, another call continues
+// the search and returns no error.
 func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Result, error) {
 	result, err := migrate(ctx, conn, to, c.withDefaults())
 	if err != nil {

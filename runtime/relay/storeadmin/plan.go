@@ -16,6 +16,9 @@ import (
 type Plan struct {
 	Rows   int64         // that it would copy; rows that were unpublished by hand may come on top
 	Locked time.Duration // for how long writers would wait; a rough guess
+	// Continues is true if event_outbox is a log already, and Migrate would only search the former rows up to
+	// SearchUpTo: an earlier call was interrupted there.
+	Continues bool
 	// SearchUpTo is the seq up to which Migrate would look at all rows of a table, before its locks
 	// and again after the move, because some may have been unpublished by hand. 0: at none.
 	SearchUpTo int64
@@ -50,7 +53,7 @@ func (m *move) plan() (p Plan, err error) {
 		return p, err
 	}
 	if is.IsLog && m.to == migrations.StoreLog && is.Unsearched > 0 {
-		return Plan{SearchUpTo: is.Unsearched}, nil
+		return Plan{Continues: true, SearchUpTo: is.Unsearched}, nil
 	}
 	if err := m.prepare(); err != nil {
 		return p, err
@@ -80,6 +83,10 @@ func (m *move) plan() (p Plan, err error) {
 		return p, tooMany(m.c)
 	}
 	p.Locked = time.Duration(p.Rows)*timeOfARow + timeOfAMove
+	if p.Locked > m.c.MaxLock {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("writers would wait about %s, and %s is the limit, so the move would probably change nothing: "+
+			"let the relay publish events before, or raise the limit", p.Locked.Round(100*time.Millisecond), m.c.MaxLock))
+	}
 	lost, err := m.q.Lost(m.ctx, []string{m.c.Roles.Relay, m.c.Roles.Operator})
 	if err != nil {
 		return p, fmt.Errorf("look at what belongs to event_outbox: %w", err)

@@ -44,6 +44,11 @@ func TestPlanMigrate(t *testing.T) {
 		if !strings.Contains(p.Warnings[1], " of "+roles.Relay.Name) {
 			t.Errorf("it does not say that the relay's role loses its privileges: %q", p.Warnings)
 		}
+		p, err = storeadmin.PlanMigrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{MaxLock: time.Millisecond})
+		ok(t, err)
+		if want := "writers would wait about 200ms, and 1ms is the limit, so the move would probably change nothing"; !strings.Contains(strings.Join(p.Warnings, "\n"), want) {
+			t.Errorf("with too low a limit it warns %q", p.Warnings)
+		}
 		_, err = storeadmin.PlanMigrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{MaxRows: 4})
 		refusedBecause(t, err, "storeadmin: too many rows are not published: more than 4")
 

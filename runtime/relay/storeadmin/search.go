@@ -84,7 +84,7 @@ func (s *search) second(after, mark int64) (copied int64, err error) {
 		page, err := q.CopyForgotten(s.ctx, storedb.CopyForgottenParams{After: after, LowWater: mark, WindowRows: searchRows})
 		if err == nil {
 			copied += page.Copied
-			_, err = tx.Exec(s.ctx, note(page.Last, mark))
+			_, err = tx.Exec(s.ctx, note(max(after, page.Last), mark)) // the last page may be empty
 		}
 		return page.Looked, page.Last, err
 	})
