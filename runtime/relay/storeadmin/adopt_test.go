@@ -136,7 +136,7 @@ func TestAdoptAfterLogicalReplication(t *testing.T) {
 		exec(t, owner, `SELECT setval('event_outbox_seq_seq', 3)`)
 		exec(t, owner, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data) SELECT 'a', 'a', 't', 'topic', 'new', '{}' FROM generate_series(1, 5)`)
 		for range 2 {
-			if _, err := storeadmin.Adopt(t.Context(), owner, 0); err == nil || !strings.Contains(err.Error(), "the row with seq 4 was inserted after") {
+			if _, err := storeadmin.Adopt(t.Context(), owner, 0); err == nil || !strings.Contains(err.Error(), "the row with seq 4 was inserted after the last time of the cursor: it was not yet noted as published") {
 				t.Errorf("Adopt says %v; want that a row is younger", err)
 			}
 		}
