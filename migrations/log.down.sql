@@ -13,5 +13,5 @@ DROP TABLE IF EXISTS event_outbox;
 DROP FUNCTION IF EXISTS event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot);
 DROP FUNCTION IF EXISTS event_outbox_drop_partition(date, interval);
 DROP FUNCTION IF EXISTS event_outbox_make_partition(integer);
-DROP FUNCTION IF EXISTS event_outbox_before_locks(regclass[], text[], regclass[]);
+DROP FUNCTION IF EXISTS event_outbox_await_locks(regclass[], text[], regclass[]);
 DROP FUNCTION IF EXISTS event_outbox_id_at(timestamptz);

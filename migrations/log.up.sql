@@ -39,7 +39,7 @@ CREATE TABLE event_outbox_other PARTITION OF event_outbox DEFAULT;
 --
 -- Writers wait behind a session that waits for a lock. So a function asks for it only when the
 -- transactions that have locks have ended, and waits 100 ms, or as long as the setting
--- outbox.lock_wait says: see event_outbox_before_locks. Each call is about one day, so that no
+-- outbox.lock_wait says: see event_outbox_await_locks. Each call is about one day, so that no
 -- lock is held for long, and says what it did.
 DO $$
 DECLARE
@@ -68,7 +68,7 @@ BEGIN
     -- Autovacuum gives a table up for a session that has waited for deadlock_timeout. SHARE UPDATE
     -- EXCLUSIVE is the weakest lock for which it does, and no writer and no reader waits behind that.
     EXECUTE format($outer$
-        CREATE OR REPLACE FUNCTION %1$s.event_outbox_before_locks(asked regclass[], spared text[], vacuumed regclass[]) RETURNS interval
+        CREATE OR REPLACE FUNCTION %1$s.event_outbox_await_locks(asked regclass[], spared text[], vacuumed regclass[]) RETURNS interval
         LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
         $f$
         DECLARE
@@ -156,7 +156,7 @@ BEGIN
             IF doomed = '{}' AND outcome NOT IN ('made', 'again') THEN
                 RETURN outcome;
             END IF;
-            IF %1$s.event_outbox_before_locks(ARRAY[other::regclass], '{ShareUpdateExclusiveLock}', ARRAY[other::regclass]) IS NULL THEN
+            IF %1$s.event_outbox_await_locks(ARRAY[other::regclass], '{ShareUpdateExclusiveLock}', ARRAY[other::regclass]) IS NULL THEN
                 RETURN 'locked';
             END IF;
             FOREACH former IN ARRAY doomed LOOP
@@ -183,7 +183,7 @@ BEGIN
                     IF valid IS NULL THEN
                         RETURN 'rows';
                     END IF;
-                    IF %1$s.event_outbox_before_locks(ARRAY[other::regclass], '{ShareUpdateExclusiveLock}', ARRAY[other::regclass]) IS NULL THEN
+                    IF %1$s.event_outbox_await_locks(ARRAY[other::regclass], '{ShareUpdateExclusiveLock}', ARRAY[other::regclass]) IS NULL THEN
                         RETURN 'locked';
                     END IF;
                     EXECUTE format('ALTER TABLE %%s DROP CONSTRAINT IF EXISTS %%I', other, none);
@@ -243,8 +243,8 @@ BEGIN
             END IF;
             FOR look IN 1 .. 2 LOOP
                 IF look = 2 THEN
-                    wait := %1$s.event_outbox_before_locks(ARRAY[parent, part, other]::regclass[], '{ShareUpdateExclusiveLock}',
-                                                           ARRAY[other, part, parent]::regclass[]);
+                    wait := %1$s.event_outbox_await_locks(ARRAY[parent, part, other]::regclass[], '{ShareUpdateExclusiveLock}',
+                                                          ARRAY[other, part, parent]::regclass[]);
                     IF wait IS NULL THEN
                         RETURN 'locked';
                     END IF;
@@ -399,7 +399,7 @@ BEGIN
             IF NOT FOUND THEN
                 RETURN 'lost';
             END IF;
-            IF %1$s.event_outbox_before_locks(ARRAY[parent::regclass], '{AccessShareLock,RowShareLock}', '{}') IS NULL THEN
+            IF %1$s.event_outbox_await_locks(ARRAY[parent::regclass], '{AccessShareLock,RowShareLock}', '{}') IS NULL THEN
                 RETURN 'locked';
             END IF;
             EXECUTE format('LOCK TABLE ONLY %%s IN SHARE ROW EXCLUSIVE MODE', parent);
@@ -513,7 +513,7 @@ BEGIN
         END
     $body$, place, parent));
 
-    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_before_locks(regclass[], text[], regclass[]), '
+    EXECUTE format('REVOKE ALL ON FUNCTION %1$s.event_outbox_await_locks(regclass[], text[], regclass[]), '
                    '%1$s.event_outbox_make_partition(integer), %1$s.event_outbox_drop_partition(date, interval), '
                    '%1$s.event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot) FROM PUBLIC', place);
 END

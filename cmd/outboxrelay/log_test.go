@@ -77,6 +77,31 @@ func TestStoreOfAnOutbox(t *testing.T) {
 	}
 }
 
+// A move was interrupted in its search. The command says that it would continue that, and does it.
+func TestStoreMigrateContinuesItsSearch(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	conn := pg.Connect(t.Context())
+	if err := migrations.Up(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"DATABASE_URL": pg.URL}
+	if got := call(env, "store", "migrate", "--to", "log", "--yes"); got.Code != exitcode.OK {
+		t.Fatalf("migrate: %+v", got)
+	}
+	if _, err := conn.Exec(t.Context(), `COMMENT ON TABLE event_outbox_before IS 'not searched after seq 0 up to seq 6'`); err != nil {
+		t.Fatal(err)
+	}
+	got := call(env, "store", "migrate", "--to", "log")
+	if got.Code != exitcode.Misuse || got.Stdout != "event_outbox is a log already; its former rows up to seq 6 would be searched\n" ||
+		!strings.Contains(got.Stderr, "nothing was changed: this continues the search of an earlier move; add --yes to do it") {
+		t.Errorf("without --yes: %+v", got)
+	}
+	if got := call(env, "store", "migrate", "--to", "log", "--yes"); got.Code != exitcode.OK || !strings.Contains(got.Stdout, "event_outbox is a log now; 0 rows copied, the search is done") {
+		t.Errorf("with --yes: %+v", got)
+	}
+}
+
 // The commands about a store need the owner of the tables, and say so.
 func TestStoreNeedsTheOwner(t *testing.T) {
 	t.Parallel()

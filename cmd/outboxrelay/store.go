@@ -49,14 +49,16 @@ func (s *storing) declare(cmd *cobra.Command) {
 	s.asOwner = true
 }
 
-// run calls plan with a connection, and then do if the command was confirmed. plan changes nothing.
-func (s *storing) run(cmd *cobra.Command, does string, plan, do func(*pgx.Conn) error) error {
+// run calls plan with a connection, and then do if the command was confirmed. plan changes nothing, and says
+// what do does.
+func (s *storing) run(cmd *cobra.Command, plan func(*pgx.Conn) (does string, err error), do func(*pgx.Conn) error) error {
 	o, err := (&selection{outbox: s.outbox, configuration: s.configuration}).one(cmd.Context(), readPlace)
 	if err != nil {
 		return err
 	}
 	return s.connected(cmd.Context(), o, func(conn *pgx.Conn) error {
-		if err := plan(conn); err != nil {
+		does, err := plan(conn)
+		if err != nil {
 			return err
 		}
 		if !s.yes {
@@ -86,6 +88,19 @@ func (s *storing) warn(warnings []string) {
 	}
 }
 
+// sayPlan prints what a move would do.
+func (s *storing) sayPlan(p storeadmin.Plan, store migrations.Store, maxLock time.Duration) {
+	if p.Continues {
+		fmt.Fprintf(s.stdout, "event_outbox is a log already; its former rows up to seq %d would be searched\n", p.SearchUpTo)
+		return
+	}
+	fmt.Fprintf(s.stdout, "event_outbox would become a %s: %s would be copied, and writers would wait about %s, and %s at most\n",
+		store, several(p.Rows, "row"), p.Locked.Round(100*time.Millisecond), maxLock)
+	if p.SearchUpTo > 0 {
+		fmt.Fprintf(s.stdout, "all rows up to seq %d would be looked at before and after, because some may have been unpublished by hand\n", p.SearchUpTo)
+	}
+}
+
 func storeMigrateCommand(env environment) *cobra.Command {
 	s := &storing{environment: env}
 	var to string
@@ -105,9 +120,9 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			"Whoever may insert into event_outbox, or read it, may do so afterwards. The relay and operators need further\n" +
 			"privileges: name their roles with --relay-role and --operator-role, or apply outboxgen migration --grants, of a log\n" +
 			"with --store log. Of your own, indexes, storage parameters and other privileges are not moved; migrate names them.\n\n" +
-			"Published events stay in event_outbox_before, which takes no inserts; drop it when they are not needed any more. An\n" +
-			"id that is only there can be inserted again. Of a former log the view event_outbox_before_history says what became\n" +
-			"of each event, from tables whose names begin with event_outbox_before; drop them too.\n\n" +
+			"Published events stay in event_outbox_before, which takes no inserts. An id that is only there can be inserted again.\n" +
+			"Of a former log the view event_outbox_before_history says what became of each event. When they are not needed any\n" +
+			"more, drop the tables and the view whose names begin with event_outbox_before.\n\n" +
 			"migrate refuses, and changes nothing, if triggers, views, rules, functions that are not text, foreign keys,\n" +
 			"publications, constraints, unique indexes, defaults or columns of your own belong to event_outbox, also a publication\n" +
 			"of all tables; if a column may be null that must not be, as topic of an upgraded table; if it would hold its locks\n" +
@@ -127,24 +142,22 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			if c.MaxLock <= 0 {
 				return misuse{errors.New("--max-lock must be above 0")}
 			}
-			does := fmt.Sprintf("makes event_outbox a %s and stops relays whose setting store differs", store)
 			s.longest = c.MaxLock + answerMargin
-			plan := func(conn *pgx.Conn) error {
-				p, err := storeadmin.PlanMigrate(cmd.Context(), conn, store, c)
-				if err != nil {
-					return err
+			var p storeadmin.Plan
+			plan := func(conn *pgx.Conn) (does string, err error) {
+				if p, err = storeadmin.PlanMigrate(cmd.Context(), conn, store, c); err != nil {
+					return "", err
 				}
 				if !s.yes {
-					fmt.Fprintf(s.stdout, "event_outbox would become a %s: %s would be copied, and writers would wait about %s, and %s at most\n",
-						store, several(p.Rows, "row"), p.Locked.Round(100*time.Millisecond), c.MaxLock)
-					if p.SearchUpTo > 0 {
-						fmt.Fprintf(s.stdout, "all rows up to seq %d would be looked at before and after, because some may have been unpublished by hand\n", p.SearchUpTo)
-					}
+					s.sayPlan(p, store, c.MaxLock)
 				}
 				s.warn(p.Warnings)
-				return nil
+				if p.Continues {
+					return "continues the search of an earlier move", nil
+				}
+				return fmt.Sprintf("makes event_outbox a %s and stops relays whose setting store differs", store), nil
 			}
-			return s.run(cmd, does, plan, func(conn *pgx.Conn) error {
+			return s.run(cmd, plan, func(conn *pgx.Conn) error {
 				result, err := storeadmin.Migrate(cmd.Context(), conn, store, c)
 				if err != nil {
 					return err
@@ -152,8 +165,12 @@ func storeMigrateCommand(env environment) *cobra.Command {
 				if result.LeftOut > 0 {
 					fmt.Fprintf(s.stdout, "%s stayed in event_outbox_before_failed, because other events have the same ids\n", several(result.LeftOut, "dead row"))
 				}
-				_, err = fmt.Fprintf(s.stdout, "event_outbox is a %s now; %s copied, writers waited about %s. Set store to %s for all relays and start them; "+
-					"then drop what begins with event_outbox_before, when its events are not needed any more\n", store, several(result.Rows, "row"), result.Locked.Round(1e6), store)
+				waited := fmt.Sprintf("writers waited about %s", result.Locked.Round(1e6))
+				if p.Continues {
+					waited = "the search is done"
+				}
+				_, err = fmt.Fprintf(s.stdout, "event_outbox is a %s now; %s copied, %s. Set store to %s for all relays and start them; "+
+					"then drop the tables and the view whose names begin with event_outbox_before, when their events are not needed any more\n", store, several(result.Rows, "row"), waited, store)
 				return err
 			})
 		},
@@ -191,14 +208,14 @@ func storeAdoptCommand(env environment) *cobra.Command {
 			if from < 0 {
 				return misuse{errors.New("--from-seq must not be negative; 1 is everything")}
 			}
-			plan := func(conn *pgx.Conn) error {
+			plan := func(conn *pgx.Conn) (string, error) {
 				first, err := storeadmin.PlanAdopt(cmd.Context(), conn, from)
 				if err == nil && !s.yes {
 					_, err = fmt.Fprintf(s.stdout, "events with seq %d and higher would be sent again\n", first)
 				}
-				return err
+				return "ends the leader's term and makes events be sent again", err
 			}
-			return s.run(cmd, "ends the leader's term and makes events be sent again", plan, func(conn *pgx.Conn) error {
+			return s.run(cmd, plan, func(conn *pgx.Conn) error {
 				done, err := storeadmin.Adopt(cmd.Context(), conn, from)
 				if err != nil {
 					return err

@@ -2,7 +2,7 @@ package pgstore
 
 import "time"
 
-// How long the functions of a log wait for a lock: see event_outbox_before_locks in log.up.sql
+// How long the functions of a log wait for a lock: see event_outbox_await_locks in log.up.sql
 // of package migrations.
 const (
 	firstLockWait = 100 * time.Millisecond

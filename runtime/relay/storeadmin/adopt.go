@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -51,7 +50,7 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 			do   func(context.Context) error
 		}{
 			{"end the leader's term", q.EndTerms},
-			{"invalidate the cursor", func(ctx context.Context) error { return q.SpoilCursor(ctx, f.wasHere) }},
+			{"invalidate the cursor", func(ctx context.Context) error { return q.SpoilCursor(ctx, spoiled(f.wasHere)) }},
 			{"remove entries of another cluster that are there twice", q.ForgetDoubleLate},
 			{"remove copies of another cluster that are there twice", q.ForgetDoubleCopies},
 			{"change the rows of another cluster", func(ctx context.Context) (err error) { done.Foreign, err = q.OwnRows(ctx); return err }},
@@ -69,7 +68,7 @@ func adopt(ctx context.Context, conn *pgx.Conn, from int64) (Adopted, error) {
 	// In a transaction of its own, so that its snapshot shows the rows that were changed.
 	err = pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
 		q := storedb.New(tx)
-		if _, err := begin(ctx, tx, q, adoptLockTimeout); err != nil {
+		if _, err := actAsOwner(ctx, tx, q, patientLockTimeout); err != nil {
 			return err
 		}
 		// Rows that are inserted from now on are sent: adoptFrom may not see them.
@@ -111,7 +110,7 @@ func beginAdopt(ctx context.Context, tx pgx.Tx, q *storedb.Queries, from int64) 
 	if from < 0 {
 		return errors.New("the seq from which events are sent again must not be negative; 1 is everything")
 	}
-	is, err := begin(ctx, tx, q, adoptLockTimeout)
+	is, err := actAsOwner(ctx, tx, q, patientLockTimeout)
 	if err == nil && !is.IsLog {
 		err = errors.New("event_outbox is a table, which has no cursor: a relay finds the rows that are not published")
 	}
@@ -141,18 +140,12 @@ func adoptFrom(ctx context.Context, q *storedb.Queries, from int64) (f former, e
 	if err != nil {
 		return f, fmt.Errorf("look at the database: %w", err)
 	}
-	young, err := q.YoungRows(ctx, storedb.YoungRowsParams{Floor: c.Floor, FromSeq: from})
-	switch {
-	case err != nil:
-		return f, fmt.Errorf("look for rows that are younger than the cursor: %w", err)
-	case len(young) > 0 && (from == 0 || from > young[0]):
-		return f, fmt.Errorf("the row with seq %[1]d was inserted after the last time of the cursor, so it cannot count as published: "+
-			"the sequence started over, as it does with logical replication; give at most %[1]d as the seq from which to send again (--from-seq); 1 is everything; "+
-			"if that row was published, its created_at is wrong: correct that first", young[0])
-	}
 	f = former{
 		number: c.N, first: from,
-		wasHere: here.NextTx >= c.BaseTx && (c.System == here.System && c.Database == here.Database || c.System == 1 && c.Database == 2), // see SpoilCursor
+		wasHere: here.NextTx >= c.BaseTx && (c.System == here.System && c.Database == here.Database || c.System == spoiledSystem && c.Database == spoiledHere),
+	}
+	if err := refuseYoung(ctx, q, c, here, f); err != nil {
+		return f, err
 	}
 	if f.wasHere {
 		err := adoptAgain(ctx, q, c, &f)
@@ -172,6 +165,30 @@ func adoptFrom(ctx context.Context, q *storedb.Queries, from int64) (f former, e
 		"the log has %d of them: with --from-seq 1 all are sent again, with --from-seq %d none", here.Standing, c.Floor, old, c.Floor+1)
 }
 
+// refuseYoung returns an error if a row would count as published that was inserted after the cursor was written.
+func refuseYoung(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow, here storedb.PlaceRow, f former) error {
+	sequence, err := q.Sequence(ctx)
+	if err != nil {
+		return fmt.Errorf("read the sequence of seq: %w", err)
+	}
+	var begun int64 // rows up to it may be of a sequence that started over here
+	if !f.wasHere && here.Standing < max(c.Floor, sequence.Highest) {
+		begun = here.Standing
+	}
+	young, err := q.YoungRows(ctx, storedb.YoungRowsParams{Floor: c.Floor, FromSeq: f.first, Begun: begun})
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for rows that are younger than the cursor: %w", err)
+	case len(young) == 0 || f.first > 0 && f.first <= young[0]:
+		return nil
+	case young[0] <= begun:
+		return fmt.Errorf("the sequence of seq started over, as it does with logical replication: it stands at %d, so the row with seq %[2]d may have been inserted here, "+
+			"and cannot count as published: give at most %[2]d as the seq from which to send again (--from-seq); 1 is everything", here.Standing, young[0])
+	}
+	return fmt.Errorf("the row with seq %[1]d was inserted after the last time of the cursor: it was not yet noted as published, or not published; to send it again is safe: "+
+		"give at most %[1]d as the seq from which to send again (--from-seq); 1 is everything; if it was published, its created_at may be wrong", young[0])
+}
+
 // adoptAgain finds it out if the cursor is about this database, perhaps after an adoption whose answer
 // was lost. Rows that were inserted since cannot count as published.
 func adoptAgain(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow, f *former) error {
@@ -182,7 +199,7 @@ func adoptAgain(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow
 	default:
 		f.first = c.Floor + 1
 	}
-	unseen, err := q.UnseenRows(ctx, storedb.UnseenRowsParams{Shown: c.Shown, FromSeq: f.first})
+	unseen, err := q.UnseenRows(ctx, storedb.UnseenRowsParams{Shown: c.Shown, Base: c.Base, Floor: c.Floor, FromSeq: f.first})
 	if err != nil {
 		return fmt.Errorf("look for rows that are younger than the cursor: %w", err)
 	}
@@ -193,11 +210,24 @@ func adoptAgain(ctx context.Context, q *storedb.Queries, c storedb.ReadCursorRow
 	return nil
 }
 
+// A cursor that is about no cluster is one whose adoption has begun: no relay starts with it. Its database says
+// whether it was about this one.
+const (
+	spoiledSystem    = 1
+	spoiledElsewhere = 1
+	spoiledHere      = 2
+)
+
+func spoiled(wasHere bool) storedb.SpoilCursorParams {
+	p := storedb.SpoilCursorParams{System: spoiledSystem, Database: spoiledElsewhere}
+	if wasHere {
+		p.Database = spoiledHere
+	}
+	return p
+}
+
 // adoptedBase is the base of a cursor after an adoption: it shows nothing.
 const adoptedBase = "3:3:"
-
-// adoptLockTimeout is how long a statement waits for rows that a relay has locked.
-const adoptLockTimeout = 10 * time.Second
 
 // encoded returns seqs as event_outbox_cursor has them.
 func encoded(seqs []int64) []byte {

@@ -74,8 +74,8 @@ func TestAdopt(t *testing.T) {
 			{"from a seq", 2, 6, []int64{3, 6}},
 			{"from the first that is not known to be published", 2, 0, []int64{3, 5, 6}},
 			{"everything", 2, 1, []int64{1, 2, 3, 5, 6}},
-			{"a sequence that started over, everything", 1000, 1, []int64{1, 2, 3, 5, 6}},
 			{"a sequence that started over, nothing", 1000, 1001, []int64{3}},
+			{"a sequence that started over, everything", 1000, 1, []int64{1, 2, 3, 5, 6}},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				exec(t, owner, `UPDATE event_outbox_cursor SET floor = $1`, c.floor)
@@ -93,8 +93,9 @@ func TestAdopt(t *testing.T) {
 					t.Errorf("a relay says %v", err)
 				}
 				if c.floor == 1000 {
+					exec(t, owner, `ALTER SEQUENCE event_outbox_seq_seq RESTART`)
 					_, err := storeadmin.Adopt(t.Context(), owner, 0)
-					refusedBecause(t, err, "it stands at 6, and the cursor says that all events up to seq 1000 are published; "+
+					refusedBecause(t, err, "it stands at 0, and the cursor says that all events up to seq 1000 are published; "+
 						"the log has 6 of them: with --from-seq 1 all are sent again, with --from-seq 1001 none")
 				}
 				done, err := storeadmin.Adopt(t.Context(), owner, c.from)
@@ -106,6 +107,7 @@ func TestAdopt(t *testing.T) {
 						UNION ALL SELECT n::text FROM event_outbox_tick`); len(left) > 0 {
 					t.Errorf("the cursor does not say where it belongs, or ticks are left: %v", left)
 				}
+				exec(t, owner, `SELECT setval('event_outbox_seq_seq', 6)`)
 				_, _, read := leads(t, pg)
 				if diff := cmp.Diff(c.want, read); diff != "" {
 					t.Errorf("sent again (-want +got):\n%s", diff)
@@ -130,10 +132,11 @@ func TestAdoptAfterLogicalReplication(t *testing.T) {
 		ok(t, s.Settle(t.Context(), lease, relay.Settlement{Published: read}))
 		exec(t, owner, `UPDATE event_outbox_cursor SET system = 7, floor = 6`)
 		exec(t, owner, `UPDATE event_outbox_tick SET published_at = clock_timestamp()`)
+		exec(t, owner, `DELETE FROM event_outbox WHERE seq <= 3`) // as with their partition
 		exec(t, owner, `SELECT setval('event_outbox_seq_seq', 3)`)
 		exec(t, owner, `INSERT INTO event_outbox (aggregate_id, aggregate_type, event_type, topic, event_key, event_data) SELECT 'a', 'a', 't', 'topic', 'new', '{}' FROM generate_series(1, 5)`)
 		for range 2 {
-			if _, err := storeadmin.Adopt(t.Context(), owner, 0); err == nil || !strings.Contains(err.Error(), "the row with seq 4 was inserted after") {
+			if _, err := storeadmin.Adopt(t.Context(), owner, 0); err == nil || !strings.Contains(err.Error(), "the row with seq 4 was inserted after the last time of the cursor: it was not yet noted as published") {
 				t.Errorf("Adopt says %v; want that a row is younger", err)
 			}
 		}
@@ -151,6 +154,41 @@ func TestAdoptAfterLogicalReplication(t *testing.T) {
 	})
 }
 
+// The numbers start over in the new cluster, and the former relay publishes for some seconds more, or
+// its clock is ahead. So the times of the new events do not say that they are new.
+func TestAdoptTrustsNoClock(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		ok(t, migrations.UpLog(t.Context(), owner))
+		exec(t, owner, `SELECT setval('event_outbox_seq_seq', 1000)`)
+		exec(t, owner, someRows) // with the numbers 1001 to 1006
+		s, lease, read := leads(t, pg)
+		ok(t, s.Settle(t.Context(), lease, relay.Settlement{Published: read}))
+		exec(t, owner, `UPDATE event_outbox_cursor SET system = 7, floor = 1006`)
+		exec(t, owner, `ALTER SEQUENCE event_outbox_seq_seq RESTART`)
+		exec(t, owner, someRows) // with the numbers 1 to 6
+		exec(t, owner, `UPDATE event_outbox_tick SET published_at = clock_timestamp() + interval '5 s'`)
+		refused := func(want string) {
+			t.Helper()
+			for _, from := range []int64{0, 2, 7, 1007} {
+				_, err := storeadmin.Adopt(t.Context(), owner, from)
+				refusedBecause(t, err, want)
+			}
+		}
+		refused("it stands at 6, so the row with seq 1 may have been inserted here")
+		exec(t, owner, `UPDATE event_outbox SET created_at = created_at + interval '1 hour' WHERE seq = 5`)
+		refused("give at most 1 as")
+		exec(t, owner, `UPDATE event_outbox_cursor SET floor = 3`) // which the new numbers have passed
+		refused("give at most 1 as")
+		_, err := storeadmin.Adopt(t.Context(), owner, 1)
+		ok(t, err)
+		if _, _, read := leads(t, pg); len(read) != 12 {
+			t.Errorf("a leader reads %v, want all", read)
+		}
+	})
+}
+
 // A writer inserts an event with a low seq while a log is adopted. It is sent.
 func TestAdoptWhileEventsAreInserted(t *testing.T) {
 	t.Parallel()
@@ -162,6 +200,7 @@ func TestAdoptWhileEventsAreInserted(t *testing.T) {
 		ok(t, s.Settle(t.Context(), lease, relay.Settlement{Published: read}))
 		exec(t, owner, `UPDATE event_outbox_cursor SET system = 7, floor = 6`)
 		exec(t, owner, `UPDATE event_outbox_tick SET published_at = clock_timestamp()`)
+		exec(t, owner, `DELETE FROM event_outbox WHERE seq <= 3`) // as with their partition
 		exec(t, owner, `SELECT setval('event_outbox_seq_seq', 3)`)
 		config, err := pgx.ParseConfig(pg.URL)
 		ok(t, err)
@@ -189,6 +228,7 @@ func TestAdoptAgain(t *testing.T) {
 		ok(t, s.Settle(t.Context(), lease, relay.Settlement{Published: read}))
 		exec(t, owner, `UPDATE event_outbox_cursor SET system = 7, floor = 6`)
 		exec(t, owner, `UPDATE event_outbox_tick SET published_at = clock_timestamp()`)
+		exec(t, owner, `DELETE FROM event_outbox WHERE seq <= 3`) // as with their partition
 		exec(t, owner, `SELECT setval('event_outbox_seq_seq', 3)`)
 		for _, from := range []int64{6, 0, 5, 0} {
 			done, err := storeadmin.Adopt(t.Context(), owner, from)
@@ -205,6 +245,29 @@ func TestAdoptAgain(t *testing.T) {
 		if _, _, read := leads(t, pg); len(read) != 3 {
 			t.Errorf("a leader reads %v, want 5, 6 and the new event", read)
 		}
+	})
+}
+
+// The cursor is about this database, and the sequence was set back: new events have numbers up to floor,
+// also some that the cursor's place has passed before they were read. They do not count as published.
+func TestAdoptAgainAfterTheSequenceWasSetBack(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		owner := pg.Connect(t.Context())
+		settled(t, pg, owner)
+		exec(t, owner, `UPDATE event_outbox_cursor SET base = pg_current_snapshot(), shown = NULL, ahead = '', floor = 6`)
+		exec(t, owner, `INSERT INTO event_outbox_tick (n, shown, below, published_at) VALUES (1000, '3:3:', '3', now() + interval '1 hour')`)
+		exec(t, owner, `DELETE FROM event_outbox WHERE seq = 4`)
+		exec(t, owner, `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data, seq) OVERRIDING SYSTEM VALUE
+			VALUES ('a', '4', 't', 'topic', 'k4', '{}', 4), ('a', '5', 't', 'topic', 'k5', '{}', 5)`)
+		exec(t, owner, `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key) SELECT id, tx, seq, topic, event_key FROM event_outbox WHERE seq = 4`)
+		exec(t, owner, `UPDATE event_outbox_cursor SET shown = pg_current_snapshot(), seq = 6`)
+		for _, from := range []int64{0, 6} {
+			_, err := storeadmin.Adopt(t.Context(), owner, from)
+			refusedBecause(t, err, "the row with seq 5 was inserted after")
+		}
+		_, err := storeadmin.Adopt(t.Context(), owner, 5)
+		ok(t, err)
 	})
 }
 

@@ -21,7 +21,7 @@ BEGIN
     DROP FUNCTION event_outbox_renumber(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot);
     DROP FUNCTION event_outbox_drop_partition(date, interval);
     DROP FUNCTION event_outbox_make_partition(integer);
-    DROP FUNCTION event_outbox_before_locks(regclass[], text[], regclass[]);
+    DROP FUNCTION event_outbox_await_locks(regclass[], text[], regclass[]);
     DROP FUNCTION event_outbox_id_at(timestamptz);
 END
 $$

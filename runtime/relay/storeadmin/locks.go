@@ -14,6 +14,9 @@ import (
 // calmTimeout is how long an attempt waits for each autovacuum to end. Nobody waits behind it.
 const calmTimeout = 5 * time.Second
 
+// patientLockTimeout is how long a statement waits for rows that a relay has locked. Nobody waits behind it.
+const patientLockTimeout = 10 * time.Second
+
 // holders says who holds locks on the tables.
 func holders(ctx context.Context, conn *pgx.Conn) string {
 	found, err := storedb.New(conn).Holders(ctx)
@@ -21,10 +24,12 @@ func holders(ctx context.Context, conn *pgx.Conn) string {
 		return "nobody holds them now; try again, or for longer"
 	}
 	var texts []string
+	prepared := false
 	for _, h := range found {
 		text := fmt.Sprintf("session %d (%s)", h.Pid, h.Detail)
 		if h.Pid == 0 {
-			text = "a prepared transaction (see pg_prepared_xacts)"
+			text = fmt.Sprintf("the prepared transaction %q", h.Gid)
+			prepared = true
 		}
 		text += " holds " + h.Locks
 		if h.Seconds >= 0 {
@@ -32,7 +37,11 @@ func holders(ctx context.Context, conn *pgx.Conn) string {
 		}
 		texts = append(texts, text)
 	}
-	return strings.Join(texts, "; ") + ". Wait for it, or, if it is not needed, SELECT pg_terminate_backend(…); then try again"
+	end := "SELECT pg_terminate_backend(…)"
+	if prepared {
+		end += " for a session, and COMMIT PREPARED or ROLLBACK PREPARED for a prepared transaction, which ends only with that"
+	}
+	return strings.Join(texts, "; ") + ". Wait for it, or, if it is not needed, " + end + "; then try again"
 }
 
 // calm keeps autovacuum away, and most changes of event_outbox by others. Then it looks at

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 
 	"github.com/outboxgen/outboxgen/migrations"
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
-	"github.com/outboxgen/outboxgen/runtime/relay/internal/logcursor"
 	"github.com/outboxgen/outboxgen/runtime/relay/storeadmin/internal/storedb"
 )
 
@@ -73,9 +71,9 @@ type Result struct {
 var (
 	// ErrSameStore is returned if event_outbox is what it is to become.
 	ErrSameStore = errors.New("event_outbox is of this store already, perhaps since an earlier call whose answer was lost")
-	// ErrBefore is returned if there is an event_outbox_before of an earlier move, or a table
-	// that belongs to it.
-	ErrBefore = errors.New("event_outbox_before is still there from an earlier move, or a table that belongs to it")
+	// ErrBefore is returned if there is an event_outbox_before of an earlier move, or a table or
+	// view that belongs to it.
+	ErrBefore = errors.New("tables or a view whose names begin with event_outbox_before are still there from an earlier move")
 	// ErrManyRows is returned if more rows are unpublished than Config.MaxRows.
 	ErrManyRows = errors.New("too many rows are not published")
 	// ErrSlow is returned if copying the rows would have taken longer than Config.MaxLock.
@@ -91,7 +89,8 @@ var (
 
 // Migrate moves the outbox of the search_path to a store. It has changed nothing if it returns an
 // error, except for [ErrUnsearched], and if the answer to its COMMIT was lost. Then another call
-// returns [ErrSameStore].
+// returns [ErrSameStore]. After ErrUnsearched, or if the process ended during that search, another call continues
+// the search and returns no error.
 func Migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Result, error) {
 	result, err := migrate(ctx, conn, to, c.withDefaults())
 	if err != nil {
@@ -185,15 +184,14 @@ type move struct {
 	c       Config
 	found   []pgtype.UUID // rows up to the low-water mark that are not published
 	mark    int64         // the low-water mark
-	listed  []int64       // the numbers in the cursor's ahead
 	rows    int64
 	leftOut int64
 	end     time.Time // of the locks
 	types   []storedb.TextTypesRow
 }
 
-// begin overrides the defaults of the database, and acts as the tables' owner.
-func begin(ctx context.Context, tx pgx.Tx, q *storedb.Queries, lockTimeout time.Duration) (storedb.DescribeOutboxRow, error) {
+// actAsOwner overrides the defaults of the database, and acts as the tables' owner.
+func actAsOwner(ctx context.Context, tx pgx.Tx, q *storedb.Queries, lockTimeout time.Duration) (storedb.DescribeOutboxRow, error) {
 	_, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '%dms'; SET LOCAL row_security = off`, lockTimeout.Milliseconds()))
 	if err != nil {
 		return storedb.DescribeOutboxRow{}, fmt.Errorf("begin: %w", err)
@@ -226,75 +224,12 @@ func (m *move) create() error {
 	return m.exec(sql)
 }
 
-// passed reads up to where the events of a log are published. If numbers may come again, events get
-// other ones before, as a relay does it.
-func (m *move) passed() (storedb.CopyUnpassedParams, error) {
-	p, renumber, err := m.cursor()
-	if err != nil || renumber < 0 {
-		return p, err
-	}
-	outcome, err := m.q.Renumber(m.ctx, storedb.RenumberParams{Former: renumber, Following: renumber + 1, Listed: m.listed})
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return p, nil
-	case err != nil:
-		return p, fmt.Errorf("give events other numbers, because the sequence of seq was set back: %w", err)
-	}
-	if p, renumber, err = m.cursor(); err == nil && renumber >= 0 {
-		err = fmt.Errorf("the sequence of seq was set back, and events could not get other numbers: %s", outcome)
-	}
-	return p, err
-}
-
-// cursor reads the cursor of a log. renumber is its number if numbers may come again, else -1.
-func (m *move) cursor() (p storedb.CopyUnpassedParams, renumber int64, err error) {
-	c, err := m.q.ReadCursor(m.ctx)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return p, -1, fmt.Errorf("%w: event_outbox_cursor has no row: %s", ErrForeign, adoptFirst)
-	}
-	if err != nil {
-		return p, -1, fmt.Errorf("read the cursor: %w", err)
-	}
-	here, err := m.q.Place(m.ctx)
-	if err != nil {
-		return p, -1, fmt.Errorf("look at the database: %w", err)
-	}
-	belongs := c.System != 0
-	if belongs && (c.System != here.System || c.Database != here.Database) || here.NextTx < c.BaseTx {
-		return p, -1, fmt.Errorf("%w: a dump was restored, or the server was upgraded: %s", ErrForeign, adoptFirst)
-	}
-	ahead, err := logcursor.Decode(c.Ahead)
-	if err != nil {
-		return p, -1, fmt.Errorf("event_outbox_cursor.ahead: %w", err)
-	}
-	last := max(c.Seq, c.Floor)
-	if len(ahead) > 0 {
-		last = max(last, slices.Max(ahead))
-	}
-	m.listed = append([]int64{}, ahead...)
-	p = storedb.CopyUnpassedParams{Base: c.Base, Shown: c.Base, Ahead: []int64{}}
-	if belongs && c.SequenceFile != here.SequenceFile || here.Standing < last {
-		return p, c.N, nil
-	}
-	again, err := m.q.HasNumberAgain(m.ctx, storedb.HasNumberAgainParams{Base: c.Base, Floor: c.Floor, Shown: c.Shown, Seq: c.Seq})
-	if err != nil {
-		return p, -1, fmt.Errorf("look for numbers that were used twice: %w", err)
-	}
-	if again {
-		return p, c.N, nil
-	}
-	p.Floor, p.Shown, p.Seq, p.Ahead = c.Floor, c.Shown, c.Seq, m.listed
-	return p, -1, nil
-}
-
-const adoptFirst = "say with `outboxrelay store adopt` from where to send again, and then move"
-
 // run moves the outbox, under the locks.
 func (m *move) run() error {
 	if err := m.hurry(); err != nil {
 		return err
 	}
-	var passed storedb.CopyUnpassedParams
+	var passed place
 	if m.to == migrations.StoreTable {
 		var err error
 		if passed, err = m.passed(); err != nil {
@@ -404,12 +339,9 @@ func (m *move) intoLog(sequence storedb.SequenceRow) error {
 }
 
 // intoTable copies the rows of a log that are not passed, and what waits or failed.
-func (m *move) intoTable(passed storedb.CopyUnpassedParams) error {
+func (m *move) intoTable(passed place) error {
 	for _, copyRows := range []func() (int64, error){
-		func() (int64, error) {
-			passed.MaxRows = m.most()
-			return m.q.CopyUnpassed(m.ctx, passed)
-		},
+		func() (int64, error) { return m.q.CopyUnpassed(m.ctx, passed.unpassed(m.most())) },
 		func() (int64, error) { return m.q.CopyLate(m.ctx, m.most()) },
 		func() (int64, error) { return m.q.CopyCopies(m.ctx, m.most()) },
 	} {
@@ -436,10 +368,7 @@ func (m *move) intoTable(passed storedb.CopyUnpassedParams) error {
 	if err := m.q.NoteTick(m.ctx); err != nil {
 		return fmt.Errorf("note the last tick: %w", err)
 	}
-	err = m.q.NotePublished(m.ctx, storedb.NotePublishedParams{
-		Floor: passed.Floor, Base: passed.Base, Shown: passed.Shown, Seq: passed.Seq, Ahead: passed.Ahead,
-	})
-	if err != nil {
+	if err := m.q.NotePublished(m.ctx, passed.published()); err != nil {
 		return fmt.Errorf("note what is published: %w", err)
 	}
 	return m.exec(leaveLogSQL)

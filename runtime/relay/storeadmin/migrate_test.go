@@ -112,7 +112,7 @@ func TestMigrate(t *testing.T) {
 		exec(t, conn, `INSERT INTO event_outbox_lease (epoch, holder, low_water) VALUES (7, gen_random_uuid(), 2)`)
 
 		config := storeadmin.Config{MaxLock: time.Minute, Roles: migrations.Roles{Relay: roles.Relay.Name, Operator: roles.Operator.Name}}
-		result, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, config)
+		result, err := planned(t, conn, migrations.StoreLog, config)
 		ok(t, err)
 		if result.Rows != 5 {
 			t.Errorf("%d rows were copied, want 5", result.Rows)
@@ -128,17 +128,17 @@ func TestMigrate(t *testing.T) {
 			t.Errorf("the lease is %s", got[0])
 		}
 		insertAs(t, conn, roles.Service, "7")
-		if _, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, config); !errors.Is(err, storeadmin.ErrSameStore) {
+		if _, err := planned(t, conn, migrations.StoreLog, config); !errors.Is(err, storeadmin.ErrSameStore) {
 			t.Errorf("moved again: %v", err)
 		}
-		if _, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreTable, config); !errors.Is(err, storeadmin.ErrBefore) {
+		if _, err := planned(t, conn, migrations.StoreTable, config); !errors.Is(err, storeadmin.ErrBefore) {
 			t.Errorf("moved back with event_outbox_before: %v", err)
 		}
 		exec(t, conn, `DROP TABLE event_outbox_before`)
 		exec(t, conn, `INSERT INTO event_outbox_late (id, tx, seq, topic, event_key) SELECT id, tx, seq, topic, event_key FROM event_outbox WHERE seq = 2`)
 		exec(t, conn, `UPDATE event_outbox_cursor SET floor = 2`)
 
-		result, err = storeadmin.Migrate(t.Context(), conn, migrations.StoreTable, config)
+		result, err = planned(t, conn, migrations.StoreTable, config)
 		ok(t, err)
 		if result.Rows != 6 {
 			t.Errorf("%d rows were copied back, want 6", result.Rows)
@@ -236,6 +236,11 @@ func TestMigrateContinuesItsSearch(t *testing.T) {
 	if got := lines(t, owner, `DELETE FROM event_outbox RETURNING event_key`); !cmp.Equal(got, []string{"k2"}) { // published, and then the retention
 		t.Errorf("the log has %q", got)
 	}
+	plan, err := storeadmin.PlanMigrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{})
+	ok(t, err)
+	if diff := cmp.Diff(storeadmin.Plan{Continues: true, SearchUpTo: 6}, plan); diff != "" {
+		t.Errorf("the plan (-want +got):\n%s", diff)
+	}
 	result, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{})
 	ok(t, err)
 	if got := lines(t, owner, `SELECT concat_ws(' ', seq, event_key) FROM event_outbox`); !cmp.Equal(got, []string{"7 k4"}) || result.Rows != 1 {
@@ -243,6 +248,40 @@ func TestMigrateContinuesItsSearch(t *testing.T) {
 	}
 	if _, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{}); !errors.Is(err, storeadmin.ErrSameStore) {
 		t.Errorf("called again, it says %v", err)
+	}
+}
+
+// The last page of the search is empty, and Migrate is killed after it. The next call does not begin from the start,
+// where a row was copied that the log may have published and forgotten.
+func TestMigrateContinuesAfterAnEmptyPage(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	owner := pg.Connect(t.Context())
+	ok(t, migrations.Up(t.Context(), owner))
+	exec(t, owner, strings.Replace(someRows, "6)", "20000)", 1))
+	exec(t, owner, `UPDATE event_outbox SET published_at = now()`)
+	exec(t, owner, `INSERT INTO event_outbox_lease (epoch, low_water, low_water_file) VALUES (7, 20000, pg_relation_filenode('event_outbox_seq_seq'))`)
+	config, err := pgx.ParseConfig(pg.URL)
+	ok(t, err)
+	config.Tracer = before{
+		"LOCK TABLE event_outbox_lease": func(*pgx.Conn) { exec(t, owner, `UPDATE event_outbox SET published_at = NULL WHERE seq = 4`) },
+		"COMMENT ON TABLE event_outbox_before IS NULL": func(c *pgx.Conn) {
+			exec(t, owner, `SELECT pg_terminate_backend($1)`, c.PgConn().PID())
+		},
+	}
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	ok(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // it was killed
+	if _, err := storeadmin.Migrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{MaxLock: time.Minute}); !errors.Is(err, storeadmin.ErrUnsearched) {
+		t.Errorf("killed, it says %v", err)
+	}
+	if got := lines(t, owner, `DELETE FROM event_outbox RETURNING event_key`); !cmp.Equal(got, []string{"k4"}) { // published, and then the retention
+		t.Errorf("the log has %q", got)
+	}
+	result, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{})
+	ok(t, err)
+	if result.Rows != 0 {
+		t.Errorf("%d rows were copied again", result.Rows)
 	}
 }
 

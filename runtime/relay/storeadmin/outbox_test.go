@@ -3,6 +3,7 @@ package storeadmin_test
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +18,24 @@ import (
 
 func moveTo(t *testing.T, conn *pgx.Conn, to migrations.Store) error {
 	t.Helper()
-	_, err := storeadmin.Migrate(t.Context(), conn, to, storeadmin.Config{MaxLock: time.Minute})
+	_, err := planned(t, conn, to, storeadmin.Config{MaxLock: time.Minute})
 	return err
+}
+
+// planned moves an outbox as the command does, with a plan before. The plan says what the move does.
+func planned(t *testing.T, conn *pgx.Conn, to migrations.Store, c storeadmin.Config) (storeadmin.Result, error) {
+	t.Helper()
+	plan, refusal := storeadmin.PlanMigrate(t.Context(), conn, to, c)
+	result, err := storeadmin.Migrate(t.Context(), conn, to, c)
+	switch {
+	case err == nil && refusal != nil:
+		t.Errorf("the plan refuses a move that works: %v", refusal)
+	case err == nil && plan.Rows != result.Rows:
+		t.Errorf("the plan counts %d rows, and the move copies %d", plan.Rows, result.Rows)
+	case refusal != nil && refusal.Error() != err.Error():
+		t.Errorf("the plan says %v, and the move %v", refusal, err)
+	}
+	return result, err
 }
 
 func refusedBecause(t *testing.T, err error, want string) {
@@ -37,8 +54,13 @@ func TestMigrateAnUpgradedTable(t *testing.T) {
 		ok(t, migrations.Up(t.Context(), owner))
 		exec(t, owner, `ALTER TABLE event_outbox ALTER aggregate_id TYPE text, ALTER event_key TYPE varchar(1000), ALTER topic DROP NOT NULL`)
 		exec(t, owner, someRows)
-		refusedBecause(t, moveTo(t, owner, migrations.StoreLog), "the column topic of event_outbox may be null")
-		exec(t, owner, `ALTER TABLE event_outbox ALTER topic SET NOT NULL`)
+		exec(t, owner, `ALTER TABLE event_outbox ALTER created_at DROP NOT NULL`)
+		err := moveTo(t, owner, migrations.StoreLog)
+		refusedBecause(t, err, "the column topic of event_outbox may be null, and that of the new one may not, so inserts of writers that leave it out or give null would fail")
+		refusedBecause(t, err, "the column created_at of event_outbox may be null, and that of the new one may not, so inserts of writers that give null would fail")
+		for _, remedy := range regexp.MustCompile(`ALTER TABLE [^;]+ NOT VALID`).FindAllString(err.Error(), -1) {
+			exec(t, owner, remedy)
+		}
 		const long = `INSERT INTO event_outbox (aggregate_type, aggregate_id, event_type, topic, event_key, event_data)
 			SELECT 'a', repeat('i', 300), 't', 'topic', repeat('k', 900), '{}'`
 		exec(t, owner, long)
@@ -74,7 +96,7 @@ func TestMigrateOwnConstraints(t *testing.T) {
 	exec(t, owner, `CREATE UNIQUE INDEX once ON event_outbox (aggregate_id, event_type) WHERE published_at IS NULL`)
 	exec(t, owner, `ALTER TABLE event_outbox ALTER event_key SET DEFAULT 'k'`)
 	refusedBecause(t, moveTo(t, owner, migrations.StoreLog), "event_outbox has the constraint mine, the default of the column event_key, the unique index once, which")
-	exec(t, owner, `ALTER TABLE event_outbox DROP CONSTRAINT mine, ALTER event_key DROP DEFAULT; DROP INDEX once`)
+	exec(t, owner, `ALTER TABLE event_outbox DROP CONSTRAINT mine, ALTER event_key SET DEFAULT NULL, ALTER headers SET DEFAULT NULL; DROP INDEX once`)
 	ok(t, moveTo(t, owner, migrations.StoreLog))
 }
 
@@ -95,6 +117,23 @@ func TestMigrateSeesFunctionsAndRules(t *testing.T) {
 		"storeadmin: event_outbox has the function put, the function shown, the materialized view kept, the rule told of orders, which")
 	exec(t, owner, `DROP FUNCTION put(); DROP FUNCTION shown(event_outbox); DROP TABLE orders; DROP MATERIALIZED VIEW kept`)
 	ok(t, moveTo(t, owner, migrations.StoreLog))
+}
+
+// What belongs to the tables that only a log has is missed in a table.
+func TestMigrateSeesWhatBelongsToALog(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t)
+	owner := pg.Connect(t.Context())
+	ok(t, migrations.UpLog(t.Context(), owner))
+	exec(t, owner, `CREATE VIEW mine AS SELECT seq, state FROM event_outbox_history`)
+	exec(t, owner, `CREATE VIEW waiting AS SELECT count(*) FROM event_outbox_late`)
+	exec(t, owner, `CREATE FUNCTION alarm() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`)
+	exec(t, owner, `CREATE TRIGGER told AFTER INSERT ON event_outbox_failed FOR EACH ROW EXECUTE FUNCTION alarm()`)
+	exec(t, owner, `SET client_min_messages = error; CREATE PUBLICATION failures FOR TABLE event_outbox_failed`)
+	refusedBecause(t, moveTo(t, owner, migrations.StoreTable),
+		"storeadmin: event_outbox has the publication failures, the trigger told of event_outbox_failed, the view mine, the view waiting, which")
+	exec(t, owner, `DROP VIEW mine, waiting; DROP TRIGGER told ON event_outbox_failed; DROP PUBLICATION failures`)
+	ok(t, moveTo(t, owner, migrations.StoreTable))
 }
 
 // What still inserts into the former outbox fails, so that no event is lost there.
@@ -168,6 +207,27 @@ func TestMigrateSaysWhoHoldsTheLock(t *testing.T) {
 	})
 }
 
+// A prepared transaction has no session, and ends only when somebody ends it. It is named first.
+func TestMigrateNamesPreparedTransactions(t *testing.T) {
+	t.Parallel()
+	pg := services.Postgres(t, services.Private(), services.Setting("max_prepared_transactions", "2"))
+	owner := pg.Connect(t.Context())
+	ok(t, migrations.Up(t.Context(), owner))
+	for range 6 {
+		reader := pg.Connect(t.Context())
+		exec(t, reader, `BEGIN`)
+		exec(t, reader, `SELECT count(*) FROM event_outbox`)
+	}
+	writer := pg.Connect(t.Context())
+	exec(t, writer, `BEGIN`)
+	exec(t, writer, someRows)
+	exec(t, writer, `PREPARE TRANSACTION 'left over'`)
+	_, err := storeadmin.Migrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{LockTimeout: 10 * time.Millisecond, Patience: time.Millisecond})
+	refusedBecause(t, err, `: the prepared transaction "left over" holds RowExclusiveLock on event_outbox, since `)
+	refusedBecause(t, err, "ROLLBACK PREPARED for a prepared transaction")
+	exec(t, writer, `ROLLBACK PREPARED 'left over'`)
+}
+
 // What is left of a move can be dropped, or kept in another schema, with the statements that Migrate
 // names. Then the outbox can move back.
 func TestMigrateBackAfterTheFormerOutboxWasKept(t *testing.T) {
@@ -183,14 +243,17 @@ func TestMigrateBackAfterTheFormerOutboxWasKept(t *testing.T) {
 				if !errors.Is(err, storeadmin.ErrBefore) {
 					t.Fatalf("with event_outbox_before it says %v", err)
 				}
+				var statements string
 				if i < 3 {
-					_, statements, _ := strings.Cut(err.Error(), "in another schema: ")
-					exec(t, owner, strings.ReplaceAll(statements, "archive", fmt.Sprintf("archive%d", i)))
+					_, statements, _ = strings.Cut(err.Error(), "such tables already: ")
+					statements = strings.ReplaceAll(statements, "archive", fmt.Sprintf("archive%d", i))
 				} else {
-					_, statements, _ := strings.Cut(err.Error(), "not needed any more: ")
+					_, statements, _ = strings.Cut(err.Error(), "not needed any more: ")
 					statements, _, _ = strings.Cut(statements, "; or keep")
-					exec(t, owner, statements)
 				}
+				exec(t, owner, `SET search_path = pg_catalog`) // they are about this outbox wherever they run
+				exec(t, owner, statements)
+				exec(t, owner, `RESET search_path`)
 				if left := lines(t, owner, `SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname LIKE 'event\_outbox\_before%'`); len(left) > 0 {
 					t.Errorf("after %v %v are left", err, left)
 				}

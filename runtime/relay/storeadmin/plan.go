@@ -16,6 +16,9 @@ import (
 type Plan struct {
 	Rows   int64         // that it would copy; rows that were unpublished by hand may come on top
 	Locked time.Duration // for how long writers would wait; a rough guess
+	// Continues is true if event_outbox is a log already, and Migrate would only search the former rows up to
+	// SearchUpTo: an earlier call was interrupted there.
+	Continues bool
 	// SearchUpTo is the seq up to which Migrate would look at all rows of a table, before its locks
 	// and again after the move, because some may have been unpublished by hand. 0: at none.
 	SearchUpTo int64
@@ -27,7 +30,7 @@ type Plan struct {
 // would refuse.
 func PlanMigrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config) (Plan, error) {
 	m := move{ctx: ctx, to: to, c: c.withDefaults()}
-	m.c.LockTimeout = adoptLockTimeout // nobody waits behind it
+	m.c.LockTimeout = patientLockTimeout // nobody waits behind it
 	var p Plan
 	err := pgx.BeginTxFunc(ctx, conn, looking, func(tx pgx.Tx) (err error) {
 		m.tx, m.q = tx, storedb.New(tx)
@@ -45,12 +48,12 @@ var looking = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnl
 
 // plan looks what the move would do.
 func (m *move) plan() (p Plan, err error) {
-	is, err := begin(m.ctx, m.tx, m.q, m.c.LockTimeout)
+	is, err := actAsOwner(m.ctx, m.tx, m.q, m.c.LockTimeout)
 	if err != nil {
 		return p, err
 	}
 	if is.IsLog && m.to == migrations.StoreLog && is.Unsearched > 0 {
-		return Plan{SearchUpTo: is.Unsearched}, nil
+		return Plan{Continues: true, SearchUpTo: is.Unsearched}, nil
 	}
 	if err := m.prepare(); err != nil {
 		return p, err
@@ -67,13 +70,11 @@ func (m *move) plan() (p Plan, err error) {
 		}
 		p.Warnings = append(p.Warnings, writersOfALog)
 	} else {
-		passed, _, err := m.cursor()
+		passed, err := m.cursor()
 		if err != nil {
 			return p, err
 		}
-		p.Rows, err = m.q.CountOfLog(m.ctx, storedb.CountOfLogParams{
-			Floor: passed.Floor, Base: passed.Base, Shown: passed.Shown, Seq: passed.Seq, Ahead: passed.Ahead, MaxRows: m.most(),
-		})
+		p.Rows, err = m.q.CountOfLog(m.ctx, passed.count(m.most()))
 		if err != nil {
 			return p, fmt.Errorf("count the rows: %w", err)
 		}
@@ -82,6 +83,10 @@ func (m *move) plan() (p Plan, err error) {
 		return p, tooMany(m.c)
 	}
 	p.Locked = time.Duration(p.Rows)*timeOfARow + timeOfAMove
+	if p.Locked > m.c.MaxLock {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("writers would wait about %s, and %s is the limit, so the move would probably change nothing: "+
+			"let the relay publish events before, or raise the limit", p.Locked.Round(100*time.Millisecond), m.c.MaxLock))
+	}
 	lost, err := m.q.Lost(m.ctx, []string{m.c.Roles.Relay, m.c.Roles.Operator})
 	if err != nil {
 		return p, fmt.Errorf("look at what belongs to event_outbox: %w", err)

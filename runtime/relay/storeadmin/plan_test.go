@@ -44,6 +44,11 @@ func TestPlanMigrate(t *testing.T) {
 		if !strings.Contains(p.Warnings[1], " of "+roles.Relay.Name) {
 			t.Errorf("it does not say that the relay's role loses its privileges: %q", p.Warnings)
 		}
+		p, err = storeadmin.PlanMigrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{MaxLock: time.Millisecond})
+		ok(t, err)
+		if want := "writers would wait about 200ms, and 1ms is the limit, so the move would probably change nothing"; !strings.Contains(strings.Join(p.Warnings, "\n"), want) {
+			t.Errorf("with too low a limit it warns %q", p.Warnings)
+		}
 		_, err = storeadmin.PlanMigrate(t.Context(), owner, migrations.StoreLog, storeadmin.Config{MaxRows: 4})
 		refusedBecause(t, err, "storeadmin: too many rows are not published: more than 4")
 
@@ -106,12 +111,16 @@ func TestMigrateBesideAPublicationOfAnother(t *testing.T) {
 				EXECUTE format('ALTER TABLE %s OWNER TO `+roles.Service.Name+`', name);
 			END LOOP; END $$`)
 		exec(t, conn, `CREATE SCHEMA hidden; CREATE TABLE hidden.t (id int PRIMARY KEY); CREATE PUBLICATION theirs FOR TABLE hidden.t`)
+		exec(t, conn, `REVOKE CREATE ON SCHEMA public FROM PUBLIC`)
 		_, err := storeadmin.PlanMigrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{})
+		refusedBecause(t, err, "may not create tables in its schema: GRANT CREATE ON SCHEMA public TO "+roles.Service.Name)
+		exec(t, conn, `GRANT CREATE ON SCHEMA public TO `+roles.Service.Name)
+		_, err = storeadmin.PlanMigrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{})
 		ok(t, err)
 		exec(t, conn, `CREATE PUBLICATION ours FOR TABLE event_outbox`)
 		_, err = storeadmin.PlanMigrate(t.Context(), conn, migrations.StoreLog, storeadmin.Config{})
 		refusedBecause(t, err, "the publication ours")
-		exec(t, conn, `DROP PUBLICATION ours; GRANT CREATE ON SCHEMA public TO `+roles.Service.Name)
+		exec(t, conn, `DROP PUBLICATION ours`)
 		for _, to := range []migrations.Store{migrations.StoreLog, migrations.StoreTable} {
 			ok(t, moveTo(t, conn, to))
 			exec(t, conn, dropBefore)

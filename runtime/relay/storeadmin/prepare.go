@@ -10,7 +10,7 @@ import (
 
 // prepare looks whether the move is possible.
 func (m *move) prepare() error {
-	is, err := begin(m.ctx, m.tx, m.q, m.c.LockTimeout)
+	is, err := actAsOwner(m.ctx, m.tx, m.q, m.c.LockTimeout)
 	switch {
 	case err != nil:
 		return err
@@ -22,11 +22,18 @@ func (m *move) prepare() error {
 	if err := m.kept(is.Unsearched > 0); err != nil {
 		return err
 	}
+	schema, err := m.q.Schema(m.ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the schema: %w", err)
+	case !schema.MayCreate:
+		return fmt.Errorf("the owner of event_outbox may not create tables in its schema: GRANT CREATE ON SCHEMA %s TO %s", schema.Name, schema.Role)
+	}
 	if err := m.obstacles(); err != nil {
 		return err
 	}
 	if is.IsLog { // look before writers wait
-		_, _, err = m.cursor()
+		_, err = m.cursor()
 	}
 	return err
 }
@@ -58,8 +65,8 @@ func (m *move) kept(unsearched bool) error {
 	if len(tables) > 0 {
 		drop += "DROP TABLE " + strings.Join(tables, ", ")
 	}
-	return fmt.Errorf("%w: if its events are not needed any more: %s; or keep them in another schema: CREATE SCHEMA archive; %s",
-		ErrBefore, strings.TrimSuffix(drop, "; "), strings.Join(moves, "; "))
+	return fmt.Errorf("%w: if their events are not needed any more: %s; or keep them in another schema, with another name than archive if that has such tables already: "+
+		"CREATE SCHEMA IF NOT EXISTS archive; %s", ErrBefore, strings.TrimSuffix(drop, "; "), strings.Join(moves, "; "))
 }
 
 // obstacles returns an error if something would be lost, or if inserts would fail afterwards.
@@ -78,8 +85,13 @@ func (m *move) obstacles() error {
 			strings.Join(obstacles, ", ")))
 	}
 	for _, column := range nullable {
-		texts = append(texts, fmt.Sprintf("the column %[1]s of event_outbox may be null, and that of the new one may not, so inserts of writers that leave it out would fail: "+
-			"when no writer leaves it out any more, fill it where it is null, and ALTER TABLE event_outbox ALTER COLUMN %[1]s SET NOT NULL", column))
+		fails := "that leave it out or give null"
+		if column == "created_at" { // it has a default
+			fails = "that give null"
+		}
+		texts = append(texts, fmt.Sprintf("the column %[1]s of event_outbox may be null, and that of the new one may not, so inserts of writers %[2]s would fail: "+
+			"when none does so any more, and all events where it is null are published, ALTER TABLE event_outbox ADD CHECK (%[1]s IS NOT NULL) NOT VALID; "+
+			"this takes a moment, reads no rows, and refuses updates of rows where it is null", column, fails))
 	}
 	if len(texts) > 0 {
 		return fmt.Errorf("%s", strings.Join(texts, "; "))

@@ -36,7 +36,7 @@ func (s *search) first(c Config) error {
 	var mark int64
 	err := pgx.BeginTxFunc(s.ctx, s.conn, moving, func(tx pgx.Tx) error {
 		m := move{ctx: s.ctx, tx: tx, q: storedb.New(tx), to: migrations.StoreLog, c: c}
-		is, err := begin(s.ctx, tx, m.q, c.LockTimeout)
+		is, err := actAsOwner(s.ctx, tx, m.q, c.LockTimeout)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (s *search) second(after, mark int64) (copied int64, err error) {
 		page, err := q.CopyForgotten(s.ctx, storedb.CopyForgottenParams{After: after, LowWater: mark, WindowRows: searchRows})
 		if err == nil {
 			copied += page.Copied
-			_, err = tx.Exec(s.ctx, note(page.Last, mark))
+			_, err = tx.Exec(s.ctx, note(max(after, page.Last), mark)) // the last page may be empty
 		}
 		return page.Looked, page.Last, err
 	})
@@ -119,7 +119,7 @@ func (s *search) pages(after, mark int64, look func(q *storedb.Queries, tx pgx.T
 func (s *search) page(do func(q *storedb.Queries, tx pgx.Tx) error) error {
 	return pgx.BeginTxFunc(s.ctx, s.conn, moving, func(tx pgx.Tx) error {
 		q := storedb.New(tx)
-		if _, err := begin(s.ctx, tx, q, adoptLockTimeout); err != nil {
+		if _, err := actAsOwner(s.ctx, tx, q, patientLockTimeout); err != nil {
 			return err
 		}
 		return do(q, tx)
