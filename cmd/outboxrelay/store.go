@@ -180,7 +180,7 @@ func storeMigrateCommand(env environment) *cobra.Command {
 	env.complete(cmd, "to", cobra.FixedCompletions([]cobra.Completion{"log", "table"}, cobra.ShellCompDirectiveNoFileComp))
 	flags.IntVar(&c.MaxRows, "max-rows", 20_000, "maximum number of unpublished rows to copy while writers wait")
 	flags.DurationVar(&c.MaxLock, "max-lock", 10e9, "how long writers wait at most while rows are copied; then nothing is changed")
-	flags.DurationVar(&c.Patience, "patience", 60e9, "how long to try to get the lock, for a quarter of a second at a time")
+	flags.DurationVar(&c.Patience, "patience", 60e9, "how long to try to get the lock, for 0.25 to 2 seconds at a time")
 	flags.StringVar(&c.Roles.Relay, "relay-role", "", "role of the relay, which gets the privileges that it needs")
 	flags.StringVar(&c.Roles.Operator, "operator-role", "", "role of operators, which gets the privileges that it needs")
 	s.declare(cmd)

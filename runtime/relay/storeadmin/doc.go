@@ -24,8 +24,8 @@
 // of another database. It locks the tables in which operators decide, too: an open transaction
 // that replays or discards an event ends before the rows are copied, and a later one fails.
 //
-// Writers wait for at most [Config].LockTimeout while Migrate waits for its locks, and
-// [Config].MaxLock while it has them. Before, Migrate waits for autovacuum to end, which keeps no
+// Writers wait for at most eight times [Config].LockTimeout while an attempt of Migrate waits for its
+// locks, and [Config].MaxLock while it has them. Before, Migrate waits for autovacuum to end, which keeps no
 // writer waiting.
 //
 // Migrate refuses what would make inserts fail afterwards, or what would be missing. It cannot know

@@ -39,8 +39,9 @@ type Config struct {
 	// MaxRows is how many unpublished rows Migrate copies at most, because writers wait while
 	// it does. Default 20,000.
 	MaxRows int
-	// LockTimeout is how long one attempt waits for all locks together, because writers wait
-	// behind it. Default 250ms.
+	// LockTimeout is how long the first attempt waits for all locks together, because writers
+	// wait behind it. Each further attempt waits twice as long, up to eight times LockTimeout: writers
+	// whose transactions overlap all the time leave no shorter gap. Default 250ms.
 	LockTimeout time.Duration
 	// MaxLock is how long Migrate holds the locks at most; then it gives up, because writers
 	// wait. Default 10s.
@@ -110,7 +111,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 			return Result{Rows: copied}, err
 		}
 	}
-	limit := time.Now().Add(c.Patience)
+	limit, longestWait := time.Now().Add(c.Patience), 8*c.LockTimeout
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		result, mark, busy, err := attempt(ctx, conn, to, c, s.found)
 		switch {
@@ -123,6 +124,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config)
 		case time.Now().Add(pause).After(limit):
 			return result, fmt.Errorf("%w, and did not leave it within %s: %s", ErrBusy, c.Patience, holders(ctx, conn))
 		}
+		c.LockTimeout = min(2*c.LockTimeout, longestWait)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
