@@ -99,6 +99,7 @@ BEGIN
                 EXECUTE format('LOCK TABLE ONLY %%s IN SHARE UPDATE EXCLUSIVE MODE', vacuum);
             END LOOP;
             PERFORM set_config('lock_timeout', (extract(epoch FROM wait) * 1000)::integer || 'ms', true);
+            PERFORM set_config('outbox.asked', 'yes', true); -- for the relay: it resets the wait
             RETURN wait;
         END
         $f$
@@ -311,9 +312,11 @@ BEGIN
     -- Writers wait behind a lock. So it does not ask for one while a transaction goes on that was
     -- writing when it began. All that it does is rolled back with its transaction, also what it
     -- does to the sequence. It joins with hash tables, which the sessions of a relay do not
-    -- allow: nested loops compare each row with each other one. Rows that base shows are not
-    -- read, however many there are: each statement looks only at transactions from the xmin of
-    -- base on, by the index on tx, also if nothing is known about a partition yet.
+    -- allow: nested loops compare each row with each other one. Each statement looks only at
+    -- transactions from the xmin of base on, by the index on tx, also if nothing is known about a
+    -- partition yet. So rows that base shows are read if a transaction was open when base was taken,
+    -- and only those that were inserted since it began. event_outbox_late is read through its
+    -- primary key, all of it.
     --
     -- With the lock no transaction is open that has inserted a row, so every number that was given
     -- is visible or will never be. Rows are decided if an entry or the cursor says what becomes of

@@ -130,13 +130,6 @@ func (s *LogStore) RepairRows(n int32) { s.repairRows = n }
 // RepairIdle sets how long the server waits for the relay within a repair.
 func (s *LogStore) RepairIdle(d time.Duration) { s.repairIdle = d }
 
-// Repairs counts the repairs of numbers that were tried, and those that found nothing to change.
-func (s *LogStore) Repairs() (tried, vain int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.repairs.tried, s.repairs.allVain
-}
-
 // NextRepair returns how long it is until a repair may be tried.
 func (s *LogStore) NextRepair() time.Duration {
 	s.mu.Lock()

@@ -52,9 +52,10 @@ func newLog(t *testing.T, pg *services.PG, change ...func(*pgstore.Config)) *pgs
 func TestLogHistory(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
 		r := &reader{open: func() relay.Store {
-			s := newLog(t, pg)
+			var repairs repairCount
+			s := newLog(t, pg, repairs.use)
 			s.AsideRows(50)
-			t.Cleanup(func() { notRepaired(t, s) })
+			t.Cleanup(func() { repairs.want(t, 0) })
 			return s
 		}}
 		changes := r.history(t, pg)
@@ -337,8 +338,8 @@ func TestLogPartitions(t *testing.T) {
 			event_outbox_id_at('2020-01-01 00:00Z'), event_outbox_id_at('2020-01-02 00:00Z')); END $$`)
 		seq := ask[int64](t, pg.Pool, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_key, event_data)
 			VALUES (event_outbox_id_at('2020-01-01 12:00Z'), 'a', 'order', 'order.paid.v1', 'orders', 'a', '{}') RETURNING seq`)
-		if n := maintain(); n != 33 {
-			t.Errorf("%d partitions are left with a row that is not settled; want 33", n)
+		if n := maintain(); n != 10 {
+			t.Errorf("%d partitions are left with a row that is not settled; want 10", n)
 		}
 		snap := snapshot(t, s)
 		rows := backlog(t, s, snap, wide)
@@ -348,12 +349,12 @@ func TestLogPartitions(t *testing.T) {
 		open := begin(t, pg)
 		exec(t, open, `SELECT count(*) FROM event_outbox`) // holds a lock
 		settle(t, s, lease, rows)
-		if n := maintain(); n != 33 {
-			t.Errorf("%d partitions are left while a transaction reads them; want 33", n)
+		if n := maintain(); n != 10 {
+			t.Errorf("%d partitions are left while a transaction reads them; want 10", n)
 		}
 		must(t, open.Rollback(t.Context()))
 		if n := maintain(); n != 9 {
-			t.Errorf("%d partitions are left when all is settled; want 32", n)
+			t.Errorf("%d partitions are left when all is settled; want 9", n)
 		}
 	})
 }
