@@ -130,6 +130,11 @@ func (s *LogStore) RepairRows(n int32) { s.repairRows = n }
 // RepairIdle sets how long the server waits for the relay within a repair.
 func (s *LogStore) RepairIdle(d time.Duration) { s.repairIdle = d }
 
+// WaitForLocks returns how long the next attempt to make a partition waits for locks.
+func (s *LogStore) WaitForLocks() time.Duration {
+	return s.partitions.makes.wait(s.server.cfg.StatementTimeout)
+}
+
 // NextRepair returns how long it is until a repair may be tried.
 func (s *LogStore) NextRepair() time.Duration {
 	s.mu.Lock()

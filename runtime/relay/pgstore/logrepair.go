@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
@@ -257,20 +258,8 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 		end = outcomeUnknown // until COMMIT has succeeded, whatever its error says
 		return nil
 	})
-	const insufficientPrivilege, undefinedFunction = "42501", "42883"
-	switch sqlstate.Code(err) {
-	case insufficientPrivilege:
-		return end, &relay.SetupError{
-			Problem: errNumbers.Error() + ", and the relay's role may not call " + s.relation(renumberRows) + renumberArguments,
-			Remedy:  "GRANT EXECUTE ON FUNCTION " + s.relation(renumberRows) + renumberArguments + " TO the role that the relay logs in as",
-			Err:     err,
-		}
-	case undefinedFunction:
-		return end, &relay.SetupError{
-			Problem: errNumbers.Error() + ", and the function " + s.relation(renumberRows) + renumberArguments + " is missing",
-			Remedy:  createLogRemedy + ", as far as it is missing",
-			Err:     err,
-		}
+	if missing := s.lacks(err); missing != nil {
+		return end, missing
 	}
 	_, setup := errors.AsType[*relay.SetupError](err)
 	switch {
@@ -287,6 +276,36 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 			slog.String("lease", s.cfg.Name), slog.Int64("events", events))
 	}
 	return carriedOut, nil
+}
+
+// lacks returns the error about a function that a repair lacks, or a privilege; nil if err says nothing of
+// that. The function that repairs numbers calls another one, with the rights of its owner.
+func (s *LogStore) lacks(err error) error {
+	const insufficientPrivilege, undefinedFunction = "42501", "42883"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return nil
+	}
+	function := s.relation(renumberRows) + renumberArguments
+	called := strings.Contains(pgErr.Message, renumberRows)
+	setup := &relay.SetupError{Err: err}
+	switch {
+	case pgErr.Code == insufficientPrivilege && called:
+		setup.Problem = errNumbers.Error() + ", and the relay's role may not call " + function
+		setup.Remedy = "GRANT EXECUTE ON FUNCTION " + function + " TO the role that the relay logs in as"
+	case pgErr.Code == insufficientPrivilege:
+		setup.Problem = errNumbers.Error() + ", and a role lacks a privilege: " + pgErr.Message
+		setup.Remedy = "make the owner of event_outbox the owner of all tables and functions of the log"
+	case pgErr.Code == undefinedFunction && called:
+		setup.Problem = errNumbers.Error() + ", and the function " + function + " is missing"
+		setup.Remedy = createLogRemedy + ", as far as it is missing"
+	case pgErr.Code == undefinedFunction:
+		setup.Problem = errNumbers.Error() + ", and a function is missing: " + pgErr.Message
+		setup.Remedy = createLogRemedy + ", as far as it is missing"
+	default:
+		return nil
+	}
+	return setup
 }
 
 // serverEnds is how the SQLSTATEs begin with which a server ends a session, or a pooler in its place.
