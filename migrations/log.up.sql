@@ -56,7 +56,8 @@ BEGIN
 
     -- Prepares a transaction for locks on tables. First it waits until the transactions have ended
     -- that had locks on asked when it began, but for locks in the modes of spared: nobody waits
-    -- behind that. Then it waits until vacuum has left the tables in vacuumed, and keeps it away.
+    -- behind that. Then it waits until vacuum has left the tables in vacuumed, and keeps it away. The
+    -- log is the first of them, because others lock it before its partitions too.
     -- It returns how long to wait for the locks, which is the lock_timeout from then on; null:
     -- transactions go on, so it would be in vain to ask.
     --
@@ -92,13 +93,19 @@ BEGIN
                 END IF;
                 PERFORM pg_sleep(extract(epoch FROM wait) / 10);
             END LOOP;
-            -- Not so long that the statement is canceled.
-            PERFORM set_config('lock_timeout', greatest(1, extract(epoch FROM least(current_setting('deadlock_timeout')::interval + interval '1 s',
-                nullif(current_setting('statement_timeout')::interval, interval '0') / 8)) * 1000)::integer || 'ms', true);
             FOREACH vacuum IN ARRAY vacuumed LOOP
+                -- Not so long that the statement is canceled. Autovacuum does not work on the log itself, so
+                -- it is not waited for long: whoever waited as long as that for this one would be the victim
+                -- of a deadlock.
+                PERFORM set_config('lock_timeout', greatest(1, extract(epoch FROM CASE
+                    WHEN (SELECT c.relkind = 'p' FROM pg_class AS c WHERE c.oid = vacuum)
+                        THEN least(wait, current_setting('deadlock_timeout')::interval / 2)
+                    ELSE least(current_setting('deadlock_timeout')::interval + interval '1 s',
+                               nullif(current_setting('statement_timeout')::interval, interval '0') / 8) END) * 1000)::integer || 'ms', true);
                 EXECUTE format('LOCK TABLE ONLY %%s IN SHARE UPDATE EXCLUSIVE MODE', vacuum);
             END LOOP;
             PERFORM set_config('lock_timeout', (extract(epoch FROM wait) * 1000)::integer || 'ms', true);
+            PERFORM set_config('outbox.asked', 'yes', true); -- for the relay: it resets the wait
             RETURN wait;
         END
         $f$
@@ -156,7 +163,9 @@ BEGIN
             IF doomed = '{}' AND outcome NOT IN ('made', 'again') THEN
                 RETURN outcome;
             END IF;
-            IF %1$s.event_outbox_await_locks(ARRAY[other::regclass], '{ShareUpdateExclusiveLock}', ARRAY[other::regclass]) IS NULL THEN
+            -- ATTACH locks the log too.
+            IF %1$s.event_outbox_await_locks(ARRAY[other::regclass], '{ShareUpdateExclusiveLock}',
+                                              (CASE WHEN outcome = 'made' THEN ARRAY[parent, other] ELSE ARRAY[other] END)::regclass[]) IS NULL THEN
                 RETURN 'locked';
             END IF;
             FOREACH former IN ARRAY doomed LOOP
@@ -244,8 +253,15 @@ BEGIN
             FOR look IN 1 .. 2 LOOP
                 IF look = 2 THEN
                     wait := %1$s.event_outbox_await_locks(ARRAY[parent, part, other]::regclass[], '{ShareUpdateExclusiveLock}',
-                                                          ARRAY[other, part, parent]::regclass[]);
+                                                           ARRAY[parent, other, part]::regclass[]);
                     IF wait IS NULL THEN
+                        RETURN 'locked';
+                    END IF;
+                    -- DROP TABLE locks the TOAST table, which vacuum works on apart and nobody else can lock.
+                    IF EXISTS (SELECT FROM pg_locks AS l
+                               WHERE l.relation = (SELECT c.reltoastrelid FROM pg_class AS c WHERE c.oid = part::regclass) AND l.granted
+                                 AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                                 AND l.mode = 'ShareUpdateExclusiveLock') THEN
                         RETURN 'locked';
                     END IF;
                     asked := clock_timestamp();
@@ -311,9 +327,11 @@ BEGIN
     -- Writers wait behind a lock. So it does not ask for one while a transaction goes on that was
     -- writing when it began. All that it does is rolled back with its transaction, also what it
     -- does to the sequence. It joins with hash tables, which the sessions of a relay do not
-    -- allow: nested loops compare each row with each other one. Rows that base shows are not
-    -- read, however many there are: each statement looks only at transactions from the xmin of
-    -- base on, by the index on tx, also if nothing is known about a partition yet.
+    -- allow: nested loops compare each row with each other one. Each statement looks only at
+    -- transactions from the xmin of base on, by the index on tx, also if nothing is known about a
+    -- partition yet. So rows that base shows are read if a transaction was open when base was taken,
+    -- and only those that were inserted since it began. event_outbox_late is read through its
+    -- primary key, all of it.
     --
     -- With the lock no transaction is open that has inserted a row, so every number that was given
     -- is visible or will never be. Rows are decided if an entry or the cursor says what becomes of

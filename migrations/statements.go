@@ -84,7 +84,7 @@ func indent(s, by string) string {
 // It also matches a default with a table's name, and names that have their schema from
 // format; these are left unchanged.
 var names = regexp.MustCompile(`%1\$s\.\w+|DEFAULT '\w+'|DROP INDEX (?:IF EXISTS )?\w+|` +
-	`\bevent_(?:outbox(?:_(?:delayed|lease|audit|seq_seq|other|cursor|late|failed|tick|deleted|history|id_at|before_locks|make_partition|drop_partition|renumber))?|inbox)\b`)
+	`\bevent_(?:outbox(?:_(?:delayed|lease|audit|seq_seq|other|cursor|late|failed|tick|deleted|history|id_at|await_locks|make_partition|drop_partition|renumber))?|inbox)\b`)
 
 // qualify adds the schema to each of these names.
 func qualify(sql, schema string) string {

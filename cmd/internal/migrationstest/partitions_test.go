@@ -249,6 +249,81 @@ func TestPartitionsBesideVacuum(t *testing.T) {
 	})
 }
 
+// An operator changes the log, and then its partitions, while a partition is dropped and another made. The
+// functions ask for the log first too, so the operator's statement does not end with a deadlock.
+func TestPartitionsBesideAnOperator(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		ctx := t.Context()
+		conn, operator, caller := pg.Connect(ctx), pg.Connect(ctx), pg.Connect(ctx)
+		if err := migrations.UpLog(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, conn, oldDay)
+		exec(t, conn, `UPDATE event_outbox_cursor SET base = pg_current_snapshot()`)
+		for _, function := range []string{"drop", "make"} {
+			exec(t, conn, `ALTER FUNCTION event_outbox_`+function+`_partition SET lock_timeout = '1min'`)
+		}
+		exec(t, caller, `SET deadlock_timeout = '2min'`)
+		for call, want := range map[string]string{`SELECT event_outbox_make_partition(40)`: "made", dropOldDay: "dropped"} {
+			exec(t, operator, `BEGIN`)
+			exec(t, operator, `LOCK TABLE ONLY event_outbox IN SHARE UPDATE EXCLUSIVE MODE`)
+			done := make(chan string, 1)
+			go func() {
+				outcome := "fails"
+				_ = caller.QueryRow(ctx, call).Scan(&outcome)
+				done <- outcome
+			}()
+			waitForLock(t, conn, caller, "ShareUpdateExclusiveLock")
+			exec(t, operator, `LOCK TABLE event_outbox_other IN SHARE UPDATE EXCLUSIVE MODE`)
+			exec(t, operator, `COMMIT`)
+			if outcome := <-done; outcome != want {
+				t.Errorf("%s says %s, want %s", call, outcome, want)
+			}
+		}
+	})
+}
+
+// Vacuum works on the TOAST table of a partition. The partition is not dropped meanwhile: everybody would
+// wait behind the lock on the log.
+func TestDropPartitionBesideVacuumOfItsToast(t *testing.T) {
+	t.Parallel()
+	services.EachPostgres(t, func(t *testing.T, pg *services.PG) {
+		ctx := t.Context()
+		conn, vacuum, caller := pg.Connect(ctx), pg.Connect(ctx), pg.Connect(ctx)
+		if err := migrations.UpLog(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, conn, oldDay)
+		exec(t, conn, `ALTER TABLE event_outbox_d20200101 ALTER event_data SET STORAGE EXTERNAL`)
+		exec(t, conn, strings.Replace(lateRow, "'{}'", `json_build_object('text', repeat('x', 4000000))`, 1))
+		exec(t, conn, `UPDATE event_outbox_cursor SET base = pg_current_snapshot()`)
+		exec(t, conn, `ALTER FUNCTION event_outbox_drop_partition SET lock_timeout = '1min'`)
+		toast := lines(t, conn, `SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = 'event_outbox_d20200101'::regclass`)[0]
+		exec(t, vacuum, `SET vacuum_cost_delay = '100ms'`)
+		exec(t, vacuum, `SET vacuum_cost_limit = 1`)
+		vacuumed := make(chan error, 1)
+		go func() {
+			_, err := vacuum.Exec(ctx, `VACUUM `+toast)
+			vacuumed <- err
+		}()
+		for lines(t, conn, `SELECT count(*)::text FROM pg_locks WHERE relation = '`+toast+`'::regclass AND mode = 'ShareUpdateExclusiveLock'`)[0] == "0" {
+		}
+		exec(t, caller, `SET statement_timeout = '20s'`) // it does not wait for vacuum
+		got := lines(t, caller, dropOldDay)
+		if err := vacuum.PgConn().CancelRequest(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-vacuumed; err == nil {
+			t.Error("vacuum was over too early")
+		}
+		got = append(got, lines(t, caller, dropOldDay)...)
+		if diff := cmp.Diff([]string{"locked", "dropped"}, got); diff != "" {
+			t.Errorf("the calls say (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // The constraint that says that event_outbox_other has no rows of a day turns out to be wrong, and cannot be
 // dropped for now. That is an outcome, not an error.
 func TestMakePartitionCannotDropAConstraint(t *testing.T) {

@@ -130,11 +130,9 @@ func (s *LogStore) RepairRows(n int32) { s.repairRows = n }
 // RepairIdle sets how long the server waits for the relay within a repair.
 func (s *LogStore) RepairIdle(d time.Duration) { s.repairIdle = d }
 
-// Repairs counts the repairs of numbers that were tried, and those that found nothing to change.
-func (s *LogStore) Repairs() (tried, vain int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.repairs.tried, s.repairs.allVain
+// WaitForLocks returns how long the next attempt to make a partition waits for locks.
+func (s *LogStore) WaitForLocks() time.Duration {
+	return s.partitions.makes.wait(s.server.cfg.StatementTimeout)
 }
 
 // NextRepair returns how long it is until a repair may be tried.

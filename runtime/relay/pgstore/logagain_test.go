@@ -27,9 +27,9 @@ func insertOnce(t *testing.T, pg *services.PG, id uuid.UUID, key string) int64 {
 }
 
 // begins begins a term with another store, and returns what it reads first.
-func begins(t *testing.T, pg *services.PG) (s *pgstore.LogStore, lease relay.Lease, snap relay.Snapshot, read []relay.Row) {
+func begins(t *testing.T, pg *services.PG, change ...func(*pgstore.Config)) (s *pgstore.LogStore, lease relay.Lease, snap relay.Snapshot, read []relay.Row) {
 	t.Helper()
-	s = newLog(t, pg)
+	s = newLog(t, pg, change...)
 	s.AsideRows(1)
 	lease = lead(t, s)
 	snap = snapshot(t, s)
@@ -358,25 +358,25 @@ func TestLogACopyIsSentBeforeItsRowIsRead(t *testing.T) {
 	failed := func(seq int64, dead bool) relay.Settlement {
 		return relay.Settlement{Failed: []relay.Failure{{Seq: seq, Err: "bad", RetryCount: 1, Dead: dead}}}
 	}
-	for name, fails := range map[string]func(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, relay.Snapshot){
-		"in the next term": func(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, relay.Snapshot) {
-			s, lease, _, _ := begins(t, pg)
+	for name, fails := range map[string]func(t *testing.T, pg *services.PG, use func(*pgstore.Config)) (*pgstore.LogStore, relay.Lease, relay.Snapshot){
+		"in the next term": func(t *testing.T, pg *services.PG, use func(*pgstore.Config)) (*pgstore.LogStore, relay.Lease, relay.Snapshot) {
+			s, lease, _, _ := begins(t, pg, use)
 			must(t, s.Settle(t.Context(), lease, failed(2, false)))
-			s = newLog(t, pg)
+			s = newLog(t, pg, use)
 			lease = lead(t, s)
 			return s, lease, snapshot(t, s)
 		},
-		"after an operator has replayed it": func(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, relay.Snapshot) {
-			s, lease, _, _ := begins(t, pg)
+		"after an operator has replayed it": func(t *testing.T, pg *services.PG, use func(*pgstore.Config)) (*pgstore.LogStore, relay.Lease, relay.Snapshot) {
+			s, lease, _, _ := begins(t, pg, use)
 			must(t, s.Settle(t.Context(), lease, failed(2, true)))
-			s = newLog(t, pg)
+			s = newLog(t, pg, use)
 			lease = lead(t, s)
 			snap := snapshot(t, s)
 			exec(t, pg.Pool, `UPDATE event_outbox_failed SET dead_at = NULL`)
 			return s, lease, snap
 		},
-		"after it was read out of its turn": func(t *testing.T, pg *services.PG) (*pgstore.LogStore, relay.Lease, relay.Snapshot) {
-			s := newLog(t, pg)
+		"after it was read out of its turn": func(t *testing.T, pg *services.PG, use func(*pgstore.Config)) (*pgstore.LogStore, relay.Lease, relay.Snapshot) {
+			s := newLog(t, pg, use)
 			lease := lead(t, s)
 			snap := snapshot(t, s)
 			page, err := s.ReadAgain(t.Context(), snap, orders, 1, 3, wide)
@@ -392,7 +392,8 @@ func TestLogACopyIsSentBeforeItsRowIsRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachLog(t, func(t *testing.T, pg *services.PG) {
 				insertAll(t, pg, "a", "b", "c")
-				s, lease, snap := fails(t, pg)
+				var repairs repairCount
+				s, lease, snap := fails(t, pg, repairs.use)
 				page, err := s.ReadAgain(t.Context(), snap, orders, 1, 2, wide)
 				must(t, err)
 				if d := cmp.Diff([]string{"b"}, keys(page.Rows)); d != "" {
@@ -403,7 +404,7 @@ func TestLogACopyIsSentBeforeItsRowIsRead(t *testing.T) {
 				if !slices.Contains(read, "a") || slices.Contains(read, "b") {
 					t.Errorf("the backlog is %q", read)
 				}
-				notRepaired(t, s)
+				repairs.want(t, 0)
 			})
 		})
 	}

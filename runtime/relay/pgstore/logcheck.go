@@ -25,8 +25,10 @@ const (
 	makePartition = "event_outbox_make_partition"
 	dropPartition = "event_outbox_drop_partition"
 	renumberRows  = "event_outbox_renumber"
+	awaitLocks   = "event_outbox_await_locks" // the others call it
 
-	renumberArguments = "(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot)"
+	renumberArguments    = "(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot)"
+	awaitLocksArguments = "(regclass[], text[], regclass[])"
 )
 
 const createLogRemedy = "apply what `outboxgen migration --store log` prints"
@@ -142,16 +144,35 @@ func (s *LogStore) checkLogIndexes(ctx context.Context, se *session, c *checked)
 	return s.warnAudit(ctx, se, c)
 }
 
-// checkOwnerOfFunctions checks whether the owner of the functions may read the cluster's identifier, as
-// the repair of numbers does.
-func (s *LogStore) checkOwnerOfFunctions(ctx context.Context, se *session) error {
-	owner, err := se.q.OwnerOfFunction(ctx, s.relation(renumberRows)+renumberArguments)
-	if err != nil || owner.MayReadSystem {
+// checkOwnerOfFunctions checks whether the owner of the functions may read the cluster's identifier, and
+// call the function that waits for locks, as the repair of numbers does.
+func (s *LogStore) checkOwnerOfFunctions(ctx context.Context, se *session, c *checked) error {
+	helper := s.relation(awaitLocks) + awaitLocksArguments
+	owner, err := se.q.OwnerOfFunction(ctx, pgdb.OwnerOfFunctionParams{Helper: helper, Signature: s.relation(renumberRows) + renumberArguments})
+	if err != nil {
 		return err
 	}
+	var lacks string
+	switch {
+	case !owner.MayReadSystem:
+		lacks = "pg_control_system()"
+	case !owner.HelperThere:
+		return s.functionMissing(c, helper)
+	case !owner.MayCallHelper:
+		lacks = helper
+	default:
+		return nil
+	}
 	return &relay.SetupError{
-		Problem: fmt.Sprintf("role %s, which owns %s, may not call pg_control_system()", owner.Owner, renumberRows),
-		Remedy:  fmt.Sprintf("GRANT EXECUTE ON FUNCTION pg_control_system() TO %s", pgx.Identifier{owner.Owner}.Sanitize()),
+		Problem: fmt.Sprintf("role %s, which owns %s, may not call %s", owner.Owner, renumberRows, lacks),
+		Remedy:  fmt.Sprintf("GRANT EXECUTE ON FUNCTION %s TO %s", lacks, pgx.Identifier{owner.Owner}.Sanitize()),
+	}
+}
+
+func (s *LogStore) functionMissing(c *checked, signature string) error {
+	return &relay.SetupError{
+		Problem: fmt.Sprintf("the function %s is missing in %s", signature, s.place(c)),
+		Remedy:  createLogRemedy + ", as far as it is missing",
 	}
 }
 
@@ -165,16 +186,13 @@ func (s *LogStore) checkFunctions(ctx context.Context, se *session, c *checked) 
 		return err
 	}
 	if len(found) == 0 {
-		if err := s.checkOwnerOfFunctions(ctx, se); err != nil {
+		if err := s.checkOwnerOfFunctions(ctx, se, c); err != nil {
 			return err
 		}
 		return s.checkSchemaOfFunctions(ctx, se, c, signatures)
 	}
 	if !found[0].There {
-		return &relay.SetupError{
-			Problem: fmt.Sprintf("the function %s is missing in %s", found[0].Signature, s.place(c)),
-			Remedy:  createLogRemedy + ", as far as it is missing",
-		}
+		return s.functionMissing(c, found[0].Signature)
 	}
 	return &relay.SetupError{
 		Problem: fmt.Sprintf("role %s may not call %s", c.server.RoleName, found[0].Signature),

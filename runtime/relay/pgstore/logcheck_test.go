@@ -77,6 +77,15 @@ func TestLogCheckProblems(t *testing.T) {
 				"role pg_signal_backend, which owns event_outbox_renumber, may not call pg_control_system()", `GRANT EXECUTE ON FUNCTION pg_control_system() TO "pg_signal_backend"`,
 			},
 			{
+				`ALTER FUNCTION event_outbox_renumber OWNER TO pg_signal_backend`, `ALTER FUNCTION event_outbox_renumber OWNER TO CURRENT_USER`,
+				"role pg_signal_backend, which owns event_outbox_renumber, may not call event_outbox_await_locks(regclass[], text[], regclass[])",
+				`GRANT EXECUTE ON FUNCTION event_outbox_await_locks(regclass[], text[], regclass[]) TO "pg_signal_backend"`,
+			},
+			{
+				`ALTER FUNCTION event_outbox_await_locks RENAME TO gone`, `ALTER FUNCTION gone RENAME TO event_outbox_await_locks`,
+				"the function event_outbox_await_locks(regclass[], text[], regclass[]) is missing", "outboxgen migration --store log",
+			},
+			{
 				`ALTER FUNCTION event_outbox_drop_partition(date, interval) RENAME TO gone`, `ALTER FUNCTION gone(date, interval) RENAME TO event_outbox_drop_partition`,
 				"the function event_outbox_drop_partition(date, interval) is missing", "outboxgen migration --store log",
 			},

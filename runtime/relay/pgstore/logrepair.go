@@ -20,10 +20,6 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// errNumbers means that a number of an event may have been used twice, because the sequence of seq
-// was replaced or set back. Then the numbers are repaired, and the term ends or begins again.
-var errNumbers = errors.New("the sequence of event_outbox.seq was replaced or set back, so that seqs come again")
-
 // errNumbersLocked means that the numbers cannot be repaired for now.
 var errNumbersLocked = errors.New("the sequence of event_outbox.seq was replaced or set back, and event_outbox is locked, " +
 	"so that events cannot be renumbered: transactions that write to it took longer than the relay waits for them; end long ones")
@@ -51,10 +47,6 @@ type repairs struct {
 	pause time.Duration
 	err   error // of the last one
 	vain  int   // how many changed nothing, since the cursor has passed a tick
-	// locked is how many in a row did not get the lock.
-	locked int
-
-	tried, allVain int // since the store was opened, for tests
 }
 
 // repairEnd says how a call that repairs numbers has ended.
@@ -75,7 +67,8 @@ const (
 	longestRepairPause = 10 * time.Second
 
 	// A repair that takes long and fails has kept writers waiting for nothing. So the next one comes after
-	// repairRest times as long, but not later than longestRepairRest.
+	// repairRest times as long, but not later than longestRepairRest. Until then nothing is published. One
+	// that failed before it could ask for a lock has kept nobody waiting.
 	repairRest        = 9
 	longestRepairRest = 30 * time.Minute
 
@@ -111,40 +104,35 @@ func (s *LogStore) mayRepair() error {
 	return nil
 }
 
-// tried records how a repair ended. events is how many got another number.
-func (s *LogStore) tried(began time.Time, events int64, err error) {
+// noteRepair records how a repair ended. events is how many got another number, and asked is when the
+// function was called that asks for a lock; zero: it was not.
+func (s *LogStore) noteRepair(asked time.Time, events int64, err error) {
+	locked, overtaken := errors.Is(err, errNumbersLocked), errors.Is(err, errOvertaken)
+	switch {
+	case locked:
+		s.repairLocks.failed()
+	case err == nil, overtaken:
+		s.repairLocks.got()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.repairs
-	r.tried++
 	var setup *relay.SetupError
 	switch {
 	case errors.As(err, &setup), errors.Is(err, relay.ErrLeaseLost):
 	case err != nil:
 		r.err = err
-		if errors.Is(err, errNumbersLocked) {
-			r.locked++
-		}
 		r.pause = min(max(2*r.pause, firstRepairPause), longestRepairPause)
 		pause := r.pause
-		if !errors.Is(err, errNumbersLocked) && !errors.Is(err, errOvertaken) {
-			pause = max(pause, min(repairRest*time.Since(began), longestRepairRest))
+		if !asked.IsZero() && !locked && !overtaken {
+			pause = max(pause, min(repairRest*time.Since(asked), longestRepairRest))
 		}
 		r.next = time.Now().Add(pause)
 	case events > 0:
-		*r = repairs{tried: r.tried, allVain: r.allVain}
+		*r = repairs{}
 	default:
-		*r = repairs{vain: r.vain + 1, tried: r.tried, allVain: r.allVain + 1}
+		*r = repairs{vain: r.vain + 1}
 	}
-}
-
-// isDoubtful reports whether an error means that numbers have to be repaired. An entry that meets
-// one of another row violates a unique index.
-func isDoubtful(err error) bool {
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "23505" {
-		return pgErr.ConstraintName == "ix_event_outbox_late_seq" || pgErr.ConstraintName == "ix_event_outbox_failed_number"
-	}
-	return errors.Is(err, errNumbers) || errors.Is(err, logcursor.ErrTwice)
 }
 
 // repaired repairs the numbers if err, the error of a call in a term, says that this is necessary, or if one
@@ -217,7 +205,8 @@ func (s *LogStore) repair(ctx context.Context, t *term, se *session, lt *logTerm
 // snapshot that was taken before the sequence stood where it belongs; "": none was in this term.
 func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pgdb.LogCursorRow, next int64, seen string) (end repairEnd, err error) {
 	var events int64
-	defer func(began time.Time) { s.tried(began, events, err) }(time.Now())
+	var asked time.Time
+	defer func() { s.noteRepair(asked, events, err) }()
 	if err := t.register(ctx, s.Store, se); err != nil {
 		return nothingChanged, err
 	}
@@ -231,9 +220,7 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 	if seen != "" {
 		arg.Seen = &seen
 	}
-	s.mu.Lock()
-	wait := lockWait(s.repairs.locked, repairLimit)
-	s.mu.Unlock()
+	wait := s.repairLocks.wait(repairLimit)
 	arg.LockWait = milliseconds(wait)
 	limited, cancel := callctx.WithoutDeadline(ctx, repairLimit, s.ctx)
 	defer cancel()
@@ -249,6 +236,7 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 		if rows > int64(s.repairRows) {
 			return s.tooMany()
 		}
+		asked = time.Now()
 		outcome, err := q.Renumber(limited, arg)
 		code := sqlstate.Code(err)
 		switch {
@@ -270,20 +258,8 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 		end = outcomeUnknown // until COMMIT has succeeded, whatever its error says
 		return nil
 	})
-	const insufficientPrivilege, undefinedFunction = "42501", "42883"
-	switch sqlstate.Code(err) {
-	case insufficientPrivilege:
-		return end, &relay.SetupError{
-			Problem: errNumbers.Error() + ", and the relay's role may not call " + s.relation(renumberRows) + renumberArguments,
-			Remedy:  "GRANT EXECUTE ON FUNCTION " + s.relation(renumberRows) + renumberArguments + " TO the role that the relay logs in as",
-			Err:     err,
-		}
-	case undefinedFunction:
-		return end, &relay.SetupError{
-			Problem: errNumbers.Error() + ", and the function " + s.relation(renumberRows) + renumberArguments + " is missing",
-			Remedy:  createLogRemedy + ", as far as it is missing",
-			Err:     err,
-		}
+	if missing := s.lacks(err); missing != nil {
+		return end, missing
 	}
 	_, setup := errors.AsType[*relay.SetupError](err)
 	switch {
@@ -300,6 +276,36 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 			slog.String("lease", s.cfg.Name), slog.Int64("events", events))
 	}
 	return carriedOut, nil
+}
+
+// lacks returns the error about a function that a repair lacks, or a privilege; nil if err says nothing of
+// that. The function that repairs numbers calls another one, with the rights of its owner.
+func (s *LogStore) lacks(err error) error {
+	const insufficientPrivilege, undefinedFunction = "42501", "42883"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return nil
+	}
+	function := s.relation(renumberRows) + renumberArguments
+	called := strings.Contains(pgErr.Message, renumberRows)
+	setup := &relay.SetupError{Err: err}
+	switch {
+	case pgErr.Code == insufficientPrivilege && called:
+		setup.Problem = errNumbers.Error() + ", and the relay's role may not call " + function
+		setup.Remedy = "GRANT EXECUTE ON FUNCTION " + function + " TO the role that the relay logs in as"
+	case pgErr.Code == insufficientPrivilege:
+		setup.Problem = errNumbers.Error() + ", and a role lacks a privilege: " + pgErr.Message
+		setup.Remedy = "make the owner of event_outbox the owner of all tables and functions of the log"
+	case pgErr.Code == undefinedFunction && called:
+		setup.Problem = errNumbers.Error() + ", and the function " + function + " is missing"
+		setup.Remedy = createLogRemedy + ", as far as it is missing"
+	case pgErr.Code == undefinedFunction:
+		setup.Problem = errNumbers.Error() + ", and a function is missing: " + pgErr.Message
+		setup.Remedy = createLogRemedy + ", as far as it is missing"
+	default:
+		return nil
+	}
+	return setup
 }
 
 // serverEnds is how the SQLSTATEs begin with which a server ends a session, or a pooler in its place.
@@ -319,8 +325,8 @@ func (s *LogStore) tooMany() error {
 		Problem: errNumbers.Error() + fmt.Sprintf(", and the cursor has not passed more than %d rows, so that writers would wait long for a repair", s.repairRows),
 		Remedy: "stop the relays, and when writers may wait, run as the owner of the tables: SELECT " + s.relation(renumberRows) +
 			"(l.name, l.epoch, l.holder, c.n, c.n + 1, '{}', NULL) FROM " + s.relation("event_outbox_lease") + " AS l, " +
-			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1; it returns how many rows have other numbers, or `locked`: then run it again, with SET outbox.lock_wait = '2s' it waits longer for writers; " +
-			"events that were sent lately may be sent again",
+			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1. It returns how many rows have other numbers, or `locked`: then run it again. " +
+			"After SET outbox.lock_wait = '2s' it waits longer for writers. Events that were sent lately may be sent again",
 	}
 }
 
@@ -358,105 +364,6 @@ func (s *LogStore) termBegins(ctx context.Context, t *term, se *session) (row pg
 		}
 		s.doubted = nil
 	}
-}
-
-// belowRows is how many rows are looked at in one statement for a number that is too low, and the rest
-// of a transaction.
-const belowRows = 10_000
-
-// below is how far the last tick was looked at for rows with a number up to the floor.
-type below struct {
-	tick string
-	next uint64 // the first transaction that was not looked at
-}
-
-// lookBelow looks for rows of the last tick that are not settled and have a number up to the floor:
-// the sequence was set back, and has passed the floor again. Nothing else reads them. Each page of a
-// large tick looks further; the last one looks to the end, because base may pass the tick afterwards.
-func (s *LogStore) lookBelow(ctx context.Context, what string, lt *logTerm, span logSpan, toEnd bool) error {
-	if span.start == 0 {
-		return nil
-	}
-	from, err := parseSnapshot(relay.Snapshot(span.hidden))
-	if err != nil {
-		return s.wrap(what, err)
-	}
-	to, err := parseSnapshot(relay.Snapshot(span.shown))
-	if err != nil {
-		return s.wrap(what, err)
-	}
-	lt.mu.Lock()
-	if lt.below.tick != span.shown {
-		lt.below = below{tick: span.shown, next: from.xmax}
-	}
-	next := lt.below.next
-	lt.mu.Unlock()
-	for more := next < to.xmax || next == from.xmax; more; more = toEnd && next < to.xmax {
-		err := s.inTerm(ctx, what, func(_ *term, se *session) error {
-			row, err := se.q.LogLowest(ctx, pgdb.LogLowestParams{
-				FromTx: next, ToTx: to.xmax, Open: append([]uint64{}, from.open...), MaxRows: belowRows, Floor: span.start,
-				VisibleIn: span.shown,
-			})
-			if err != nil {
-				return fmt.Errorf("look for rows below the floor: %w", err)
-			}
-			if row.Seq > 0 {
-				return errNumbers
-			}
-			next = row.NextTx
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		lt.mu.Lock()
-		lt.below.next = next
-		lt.mu.Unlock()
-	}
-	return nil
-}
-
-// stands records where the sequence stands. known is what was recorded before it was read. It
-// requires lt.mu.
-func (lt *logTerm) stands(file, standing, known int64) error {
-	if file != lt.file || standing < known {
-		return errNumbers
-	}
-	lt.standing = max(lt.standing, standing)
-	return nil
-}
-
-// clashes looks whether a row of a page has a number that an entry has for another row. No entry has
-// a number above entries.
-func (s *LogStore) clashes(ctx context.Context, what string, lt *logTerm, rows []relay.Row) error {
-	lt.mu.Lock()
-	entries := lt.entries
-	lt.mu.Unlock()
-	var p pgdb.LogClashParams
-	for i := range rows {
-		if rows[i].Seq <= entries {
-			p.Ids, p.Seqs = append(p.Ids, rows[i].ID), append(p.Seqs, rows[i].Seq)
-		}
-	}
-	if len(p.Ids) == 0 {
-		return nil
-	}
-	return s.inTerm(ctx, what, func(_ *term, se *session) error {
-		clash, err := se.q.LogClash(ctx, p)
-		if err == nil && clash {
-			err = errNumbers
-		}
-		return err
-	})
-}
-
-// highestOf returns the highest seq that a cursor is about.
-func highestOf(c logcursor.Cursor, floor int64) int64 {
-	highest := max(c.Seq, floor)
-	if n := len(c.Ahead); n > 0 {
-		highest = max(highest, c.Ahead[n-1])
-	}
-	return highest
 }
 
 // idsOf returns the ids of rows that the window has, and else zeros. It requires lt.mu.

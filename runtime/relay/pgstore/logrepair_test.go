@@ -98,6 +98,19 @@ func TestLogNumbersComeAgain(t *testing.T) {
 			_, err = s.Snapshot(t.Context())
 			ends(t, err)
 		}, []string{"c", "d"}},
+		"to above the last place that was read, but below a row": {func(t *testing.T, pg *services.PG) {
+			insertAll(t, pg, "a")
+			s, lease, _, rows := begins(t, pg)
+			settle(t, s, lease, rows)
+			open := begin(t, pg)
+			insert(t, open, "x")
+			must(t, open.Rollback(t.Context()))
+			insertAll(t, pg, "b", "c")
+			setval(t, pg, 1)
+			insertAll(t, pg, "d")
+			_, err := s.Snapshot(t.Context())
+			ends(t, err)
+		}, []string{"b", "c", "d"}},
 		"and the floor is to move": {func(t *testing.T, pg *services.PG) {
 			insertAll(t, pg, "a", "b", "c")
 			s, lease, _, rows := begins(t, pg)
@@ -379,6 +392,30 @@ func TestLogRepairIsNotAllowed(t *testing.T) {
 		exec(t, pg.Pool, `GRANT EXECUTE ON FUNCTION event_outbox_renumber TO `+role)
 		must(t, func() error { _, err := next.Snapshot(t.Context()); return err }())
 	})
+}
+
+// A function that the function calls is missing, or its owner may not call it. The error names that one.
+func TestLogRepairLacksAFunction(t *testing.T) {
+	for name, c := range map[string]struct{ spoil, want string }{
+		"missing":   {`ALTER FUNCTION event_outbox_await_locks RENAME TO gone`, "a function is missing"},
+		"forbidden": {`ALTER FUNCTION event_outbox_renumber OWNER TO pg_signal_backend`, "a role lacks a privilege"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachLog(t, func(t *testing.T, pg *services.PG) {
+				exec(t, pg.Pool, `GRANT SELECT, UPDATE ON event_outbox_lease TO pg_signal_backend`)
+				insertAll(t, pg, "a", "b", "c")
+				s, lease, _, rows := begins(t, pg)
+				settle(t, s, lease, rows)
+				setval(t, pg, 1)
+				exec(t, pg.Pool, c.spoil)
+				_, err := s.Snapshot(t.Context())
+				var setup *relay.SetupError
+				if !errors.As(err, &setup) || !strings.Contains(setup.Problem, c.want) || !strings.Contains(setup.Problem, "event_outbox_await_locks") {
+					t.Errorf("the store says %v", err)
+				}
+			})
+		})
+	}
 }
 
 // What was settled before the sequence was replaced does not count as pending afterwards, and events

@@ -28,8 +28,9 @@ type LogStore struct {
 	doubted   *term // it begins with a repair, which was not carried out yet; whoever has the token uses it
 	repairs   repairs
 
-	partitions partitions
-	gone       int64 // the seq after which forgetGone looks next
+	repairLocks attempts
+	partitions  partitions
+	gone        int64 // the seq after which forgetGone looks next
 
 	asideRows  int   // see logAsideRows
 	repairRows int32 // see repairRows

@@ -52,9 +52,10 @@ func newLog(t *testing.T, pg *services.PG, change ...func(*pgstore.Config)) *pgs
 func TestLogHistory(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
 		r := &reader{open: func() relay.Store {
-			s := newLog(t, pg)
+			var repairs repairCount
+			s := newLog(t, pg, repairs.use)
 			s.AsideRows(50)
-			t.Cleanup(func() { notRepaired(t, s) })
+			t.Cleanup(func() { repairs.want(t, 0) })
 			return s
 		}}
 		changes := r.history(t, pg)

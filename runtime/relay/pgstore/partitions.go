@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -39,8 +40,9 @@ type partitions struct {
 	mu        sync.Mutex
 	obstacles map[string]obstacle // by partition
 	slow      time.Time           // no partitions are made before this time
-	// How many attempts in a row did not get a lock.
-	lockedMakes, lockedDrops int
+	without   map[string]bool     // days without a partition that were logged, from today on
+
+	makes, drops attempts
 }
 
 // obstacle is what keeps a partition from being made or dropped.
@@ -86,27 +88,6 @@ func (p *partitions) pauses() bool {
 	return time.Now().Before(p.slow)
 }
 
-// lockedFor counts an attempt that did not get a lock.
-func (p *partitions) lockedFor(attempts *int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	*attempts++
-}
-
-// unlocked notes an attempt that got its locks.
-func (p *partitions) unlocked(attempts *int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	*attempts = 0
-}
-
-// wait returns how long the next attempt waits for a lock.
-func (p *partitions) wait(attempts *int, statementTimeout time.Duration) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return lockWait(*attempts, statementTimeout)
-}
-
 // inOrder sorts days: those whose partitions had no obstacle, or the fewest times, are first. So
 // one that has a lock of its own keeps no other from being dropped.
 func (p *partitions) inOrder(days []string) {
@@ -115,6 +96,25 @@ func (p *partitions) inOrder(days []string) {
 	slices.SortStableFunc(days, func(a, b string) int {
 		return cmp.Compare(p.obstacles[partitionOf(a)].calls, p.obstacles[partitionOf(b)].calls)
 	})
+}
+
+// news returns which partitions are not known to be left out, and notes them. It forgets those of days
+// before today's.
+func (p *partitions) news(today string, without []string) (added []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.without, func(partition string, _ bool) bool { return partition < today })
+	for _, partition := range without {
+		if p.without[partition] {
+			continue
+		}
+		if p.without == nil {
+			p.without = map[string]bool{}
+		}
+		p.without[partition] = true
+		added = append(added, partition)
+	}
+	return added
 }
 
 func partitionOf(day string) string { return "event_outbox_d" + day }
@@ -154,19 +154,22 @@ func (s *LogStore) makePartitions(ctx context.Context, se *session) (err error) 
 	if s.partitions.pauses() {
 		return nil
 	}
+	var today string
 	var without []string
 	made := 0
 	defer func() {
 		if made > 0 {
 			s.cfg.Logger.InfoContext(ctx, "partitions of event_outbox created", slog.Int("partitions", made))
 		}
-		if len(without) > 0 {
-			s.warnOnce(ctx, "days get no partition of event_outbox, because event_outbox_other has rows of them, or is large and the days are near; "+
-				"their events go to event_outbox_other, and are deleted in batches, not with a partition", "partitions", strings.Join(without, ", "))
+		if added := s.partitions.news(today, without); len(added) > 0 {
+			s.cfg.Logger.WarnContext(ctx, "days get no partition of event_outbox, because event_outbox_other has rows of them, or is large and the days are near; "+
+				"their events go to event_outbox_other, and are deleted in batches, not with a partition",
+				slog.String("partitions", strings.Join(added, ", ")), slog.String("store", s.where))
 		}
 	}()
 	for ahead := range partitionDays + 1 {
-		did, failed := s.makePartition(ctx, se, ahead)
+		wait := s.partitions.makes.wait(s.server.cfg.StatementTimeout)
+		did, failed := s.makePartition(ctx, se, ahead, wait)
 		switch {
 		case sqlstate.Code(failed) == queryCanceled && ctx.Err() == nil:
 			s.partitions.slowed()
@@ -181,10 +184,15 @@ func (s *LogStore) makePartitions(ctx context.Context, se *session) (err error) 
 			continue
 		}
 		partition := partitionOf(did.Day)
+		if ahead == 0 {
+			today = partition
+		}
+		if did.Locked && did.Outcome != partitionLocked {
+			s.partitions.makes.got()
+		}
 		switch did.Outcome {
 		case partitionMade:
 			made++
-			s.partitions.unlocked(&s.partitions.lockedMakes)
 		case partitionRows, partitionNear:
 			without = append(without, partition)
 		case partitionStranger:
@@ -193,10 +201,10 @@ func (s *LogStore) makePartitions(ctx context.Context, se *session) (err error) 
 		case partitionLocked:
 			if calls, say := s.partitions.met(partition, did.Outcome); say {
 				s.cfg.Logger.WarnContext(ctx, "partition of event_outbox not created, retrying: transactions that hold locks on event_outbox_other took longer than the relay waits for them",
-					slog.String("partition", partition), slog.Int("attempts", calls), slog.Duration("waited", s.lockWait(&s.partitions.lockedMakes)),
+					slog.String("partition", partition), slog.Int("attempts", calls), slog.Duration("waited", wait),
 					slog.String("remedy", "end long transactions that read event_outbox, or write to event_outbox_other"))
 			}
-			s.partitions.lockedFor(&s.partitions.lockedMakes)
+			s.partitions.makes.failed()
 			return err // writers have waited behind the statement
 		}
 		s.partitions.passed(partition)
@@ -205,21 +213,16 @@ func (s *LogStore) makePartitions(ctx context.Context, se *session) (err error) 
 }
 
 // makePartition makes the partition of a day, in some steps if necessary.
-func (s *LogStore) makePartition(ctx context.Context, se *session, ahead int) (did pgdb.MakePartitionRow, err error) {
+func (s *LogStore) makePartition(ctx context.Context, se *session, ahead int, wait time.Duration) (did pgdb.MakePartitionRow, err error) {
 	for range 4 {
 		did, err = se.q.MakePartition(ctx, pgdb.MakePartitionParams{
-			Ahead: int32(ahead), LockWait: milliseconds(s.lockWait(&s.partitions.lockedMakes)),
+			Ahead: int32(ahead), LockWait: milliseconds(wait),
 		})
 		if err != nil || did.Outcome != partitionAgain {
 			break
 		}
 	}
 	return did, err
-}
-
-// lockWait returns how long the next attempt waits for a lock.
-func (s *LogStore) lockWait(attempts *int) time.Duration {
-	return s.partitions.wait(attempts, s.server.cfg.StatementTimeout)
 }
 
 // queryCanceled is the SQLSTATE after statement_timeout.
@@ -232,8 +235,8 @@ func (s *LogStore) dropPartitions(ctx context.Context, se *session, keep time.Du
 	}
 	s.partitions.inOrder(days)
 	for _, day := range days {
-		wait := s.lockWait(&s.partitions.lockedDrops)
-		outcome, failed := se.q.DropPartition(ctx, pgdb.DropPartitionParams{Day: day, KeepSeconds: keep.Seconds(), LockWait: milliseconds(wait)})
+		wait := s.partitions.drops.wait(s.server.cfg.StatementTimeout)
+		did, failed := se.q.DropPartition(ctx, pgdb.DropPartitionParams{Day: day, KeepSeconds: keep.Seconds(), LockWait: milliseconds(wait)})
 		if failed != nil {
 			if err = joined(err, failed); over(ctx, se) {
 				return err
@@ -246,19 +249,21 @@ func (s *LogStore) dropPartitions(ctx context.Context, se *session, keep time.Du
 				"end long ones, also reports", wait),
 			partitionUnsettled: "the cursor is not past all of its events; see outboxrelay status",
 			partitionWaiting:   "events of it wait; see outboxrelay status",
-		}[outcome]
+		}[did.Outcome]
 		if !stays {
 			s.partitions.passed(partition)
-		} else if calls, say := s.partitions.met(partition, outcome); say {
+		} else if calls, say := s.partitions.met(partition, did.Outcome); say {
 			s.cfg.Logger.WarnContext(ctx, "partition of event_outbox is older than the retention and not dropped, retrying",
 				slog.String("partition", partition), slog.Int("attempts", calls), slog.String("reason", why))
 		}
-		switch outcome {
+		if did.Locked && did.Outcome != partitionLocked {
+			s.partitions.drops.got()
+		}
+		switch did.Outcome {
 		case partitionDropped:
-			s.partitions.unlocked(&s.partitions.lockedDrops)
 			s.cfg.Logger.InfoContext(ctx, "partition of event_outbox dropped", slog.String("partition", partition))
 		case partitionLocked:
-			s.partitions.lockedFor(&s.partitions.lockedDrops)
+			s.partitions.drops.failed()
 			return err // writers have waited behind the statement
 		}
 	}

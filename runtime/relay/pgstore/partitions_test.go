@@ -136,6 +136,58 @@ func TestLogALockedPartitionKeepsNoOther(t *testing.T) {
 	})
 }
 
+// Days get no partition because of rows of them. Each day is logged once, although there are more days
+// with such rows each time.
+func TestLogSaysOnceWhichDaysHaveNoPartition(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		var said lockedLines
+		s := newLog(t, pg, func(c *pgstore.Config) { c.Logger = slog.New(slog.NewTextHandler(&said, nil)) })
+		lease := lead(t, s)
+		days := ask[[]string](t, pg.Pool, `SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relname ~ '^event_outbox_d2[0-9]{7}$' AND relkind = 'r'`)
+		owner := pg.Connect(t.Context())
+		for _, day := range days[3:6] {
+			exec(t, owner, `DROP TABLE `+day)
+			exec(t, pg.Pool, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_data)
+				VALUES (event_outbox_id_at((right($1, 8)::date + time '12:00') AT TIME ZONE 'UTC'), 'a', 'order', 'order.paid.v1', 'orders', '{}')`, day)
+			must(t, s.Maintain(t.Context(), lease, time.Hour))
+			must(t, s.Maintain(t.Context(), lease, time.Hour))
+			if text := said.take(); strings.Count(text, "days get no partition") != 1 || !strings.Contains(text, "partitions="+day+" ") {
+				t.Errorf("after a row of %s was inserted it says %s", day, text)
+			}
+		}
+	})
+}
+
+// An attempt that got its locks, and then had more to do or found that it may not do it, begins the wait
+// for locks anew. One that asked for none says nothing about it.
+func TestLogWaitForLocksBeginsAnew(t *testing.T) {
+	eachLog(t, func(t *testing.T, pg *services.PG) {
+		s := newLog(t, pg)
+		lease := lead(t, s)
+		last := ask[string](t, pg.Pool, `SELECT max(relname)::text FROM pg_class WHERE relname ~ '^event_outbox_d[0-9]{8}$'`)
+		owner := pg.Connect(t.Context())
+		exec(t, owner, `DROP TABLE `+last)
+		open := begin(t, pg)
+		exec(t, open, `SELECT count(*) FROM event_outbox_other`)
+		maintain := func(want time.Duration) {
+			t.Helper()
+			must(t, s.Maintain(t.Context(), lease, time.Hour))
+			if wait := s.WaitForLocks(); wait != want {
+				t.Errorf("the next attempt waits %s, want %s", wait, want)
+			}
+		}
+		maintain(200 * time.Millisecond)
+		maintain(400 * time.Millisecond)
+		must(t, open.Rollback(t.Context()))
+		// A constraint that is left over is dropped, which takes a lock, and there is nothing to make.
+		exec(t, pg.Pool, `INSERT INTO event_outbox (id, aggregate_id, aggregate_type, event_type, topic, event_data)
+			VALUES (event_outbox_id_at((right($1, 8)::date + time '12:00') AT TIME ZONE 'UTC'), 'a', 'order', 'order.paid.v1', 'orders', '{}')`, last)
+		maintain(400 * time.Millisecond)
+		exec(t, owner, `ALTER TABLE event_outbox_other ADD CONSTRAINT none_of_20200101 CHECK (id IS NOT NULL)`)
+		maintain(100 * time.Millisecond)
+	})
+}
+
 // lockedLines collects what a logger writes.
 type lockedLines struct {
 	mu   sync.Mutex

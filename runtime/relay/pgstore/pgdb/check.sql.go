@@ -511,20 +511,35 @@ func (q *Queries) OutboxSchemas(ctx context.Context, pattern string) ([]string, 
 }
 
 const OwnerOfFunction = `-- name: OwnerOfFunction :one
-SELECT pg_get_userbyid(p.proowner)::text AS owner, has_function_privilege(p.proowner, 'pg_control_system()', 'execute')::boolean AS may_read_system
-FROM pg_catalog.pg_proc AS p WHERE p.oid = to_regprocedure($1::text)
+SELECT pg_get_userbyid(p.proowner)::text AS owner, has_function_privilege(p.proowner, 'pg_control_system()', 'execute')::boolean AS may_read_system,
+       (to_regprocedure($1::text) IS NOT NULL)::boolean AS helper_there,
+       coalesce(has_function_privilege(p.proowner, to_regprocedure($1::text), 'execute'), false)::boolean AS may_call_helper
+FROM pg_catalog.pg_proc AS p WHERE p.oid = to_regprocedure($2::text)
 `
+
+type OwnerOfFunctionParams struct {
+	Helper    string
+	Signature string
+}
 
 type OwnerOfFunctionRow struct {
 	Owner         string
 	MayReadSystem bool
+	HelperThere   bool
+	MayCallHelper bool
 }
 
-// OwnerOfFunction says whether a function that runs with the rights of its owner may call pg_control_system.
-func (q *Queries) OwnerOfFunction(ctx context.Context, signature string) (OwnerOfFunctionRow, error) {
-	row := q.db.QueryRow(ctx, OwnerOfFunction, signature)
+// OwnerOfFunction says whether a function that runs with the rights of its owner may call pg_control_system,
+// and the function helper.
+func (q *Queries) OwnerOfFunction(ctx context.Context, arg OwnerOfFunctionParams) (OwnerOfFunctionRow, error) {
+	row := q.db.QueryRow(ctx, OwnerOfFunction, arg.Helper, arg.Signature)
 	var i OwnerOfFunctionRow
-	err := row.Scan(&i.Owner, &i.MayReadSystem)
+	err := row.Scan(
+		&i.Owner,
+		&i.MayReadSystem,
+		&i.HelperThere,
+		&i.MayCallHelper,
+	)
 	return i, err
 }
 

@@ -11,7 +11,8 @@ import (
 
 const DropPartition = `-- name: DropPartition :one
 SELECT (CASE WHEN set_config('outbox.lock_wait', $1::text, true) IS NOT NULL
-             THEN event_outbox_drop_partition(to_date($2::text, 'YYYYMMDD'), make_interval(secs => $3::float8)) END)::text AS outcome
+             THEN event_outbox_drop_partition(to_date($2::text, 'YYYYMMDD'), make_interval(secs => $3::float8)) END)::text AS outcome,
+       (current_setting('outbox.asked', true) IS NOT DISTINCT FROM 'yes')::boolean AS locked
 `
 
 type DropPartitionParams struct {
@@ -20,17 +21,23 @@ type DropPartitionParams struct {
 	KeepSeconds float64
 }
 
-func (q *Queries) DropPartition(ctx context.Context, arg DropPartitionParams) (string, error) {
+type DropPartitionRow struct {
+	Outcome string
+	Locked  bool
+}
+
+func (q *Queries) DropPartition(ctx context.Context, arg DropPartitionParams) (DropPartitionRow, error) {
 	row := q.db.QueryRow(ctx, DropPartition, arg.LockWait, arg.Day, arg.KeepSeconds)
-	var outcome string
-	err := row.Scan(&outcome)
-	return outcome, err
+	var i DropPartitionRow
+	err := row.Scan(&i.Outcome, &i.Locked)
+	return i, err
 }
 
 const MakePartition = `-- name: MakePartition :one
 
 SELECT (CASE WHEN set_config('outbox.lock_wait', $1::text, true) IS NOT NULL
              THEN event_outbox_make_partition($2::integer) END)::text AS outcome,
+       (current_setting('outbox.asked', true) IS NOT DISTINCT FROM 'yes')::boolean AS locked,
        to_char((now() AT TIME ZONE 'UTC')::date + $2::integer, 'YYYYMMDD')::text AS day
 `
 
@@ -41,16 +48,18 @@ type MakePartitionParams struct {
 
 type MakePartitionRow struct {
 	Outcome string
+	Locked  bool
 	Day     string
 }
 
 // The partitions of a log: see log.up.sql of package migrations, which has the functions.
-// MakePartition and DropPartition wait for locks as long as lock_wait says: see lockWait in
-// lockwait.go.
+// MakePartition and DropPartition wait for locks as long as lock_wait says: see attempts in
+// lockwait.go. locked says whether they asked for locks, and nobody else had them, unless the
+// outcome is locked.
 func (q *Queries) MakePartition(ctx context.Context, arg MakePartitionParams) (MakePartitionRow, error) {
 	row := q.db.QueryRow(ctx, MakePartition, arg.LockWait, arg.Ahead)
 	var i MakePartitionRow
-	err := row.Scan(&i.Outcome, &i.Day)
+	err := row.Scan(&i.Outcome, &i.Locked, &i.Day)
 	return i, err
 }
 

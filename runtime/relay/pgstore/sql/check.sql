@@ -53,9 +53,12 @@ JOIN pg_catalog.pg_proc AS p ON p.oid = to_regprocedure(f.signature)::oid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 WHERE position(quote_literal(quote_ident(n.nspname) || '.event' || '_outbox') IN p.prosrc) = 0;
 
--- OwnerOfFunction says whether a function that runs with the rights of its owner may call pg_control_system.
+-- OwnerOfFunction says whether a function that runs with the rights of its owner may call pg_control_system,
+-- and the function helper.
 -- name: OwnerOfFunction :one
-SELECT pg_get_userbyid(p.proowner)::text AS owner, has_function_privilege(p.proowner, 'pg_control_system()', 'execute')::boolean AS may_read_system
+SELECT pg_get_userbyid(p.proowner)::text AS owner, has_function_privilege(p.proowner, 'pg_control_system()', 'execute')::boolean AS may_read_system,
+       (to_regprocedure(@helper::text) IS NOT NULL)::boolean AS helper_there,
+       coalesce(has_function_privilege(p.proowner, to_regprocedure(@helper::text), 'execute'), false)::boolean AS may_call_helper
 FROM pg_catalog.pg_proc AS p WHERE p.oid = to_regprocedure(@signature::text);
 
 -- The functions' arguments differ between versions of Postgres. Only a log needs pg_control_system.

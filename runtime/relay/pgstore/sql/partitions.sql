@@ -1,10 +1,12 @@
 -- The partitions of a log: see log.up.sql of package migrations, which has the functions.
 
--- MakePartition and DropPartition wait for locks as long as lock_wait says: see lockWait in
--- lockwait.go.
+-- MakePartition and DropPartition wait for locks as long as lock_wait says: see attempts in
+-- lockwait.go. locked says whether they asked for locks, and nobody else had them, unless the
+-- outcome is locked.
 -- name: MakePartition :one
 SELECT (CASE WHEN set_config('outbox.lock_wait', @lock_wait::text, true) IS NOT NULL
              THEN event_outbox_make_partition(@ahead::integer) END)::text AS outcome,
+       (current_setting('outbox.asked', true) IS NOT DISTINCT FROM 'yes')::boolean AS locked,
        to_char((now() AT TIME ZONE 'UTC')::date + @ahead::integer, 'YYYYMMDD')::text AS day;
 
 -- OldPartitions lists the days whose partitions ended longer ago than a time, the oldest first.
@@ -17,4 +19,5 @@ ORDER BY 1;
 
 -- name: DropPartition :one
 SELECT (CASE WHEN set_config('outbox.lock_wait', @lock_wait::text, true) IS NOT NULL
-             THEN event_outbox_drop_partition(to_date(@day::text, 'YYYYMMDD'), make_interval(secs => @keep_seconds::float8)) END)::text AS outcome;
+             THEN event_outbox_drop_partition(to_date(@day::text, 'YYYYMMDD'), make_interval(secs => @keep_seconds::float8)) END)::text AS outcome,
+       (current_setting('outbox.asked', true) IS NOT DISTINCT FROM 'yes')::boolean AS locked;
