@@ -25,9 +25,9 @@ const (
 	makePartition = "event_outbox_make_partition"
 	dropPartition = "event_outbox_drop_partition"
 	renumberRows  = "event_outbox_renumber"
-	awaitLocks   = "event_outbox_await_locks" // the others call it
+	awaitLocks    = "event_outbox_await_locks" // the others call it
 
-	renumberArguments    = "(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot)"
+	renumberArguments   = "(text, bigint, uuid, bigint, bigint, bigint[], pg_snapshot)"
 	awaitLocksArguments = "(regclass[], text[], regclass[])"
 )
 
