@@ -80,7 +80,7 @@ type logTerm struct {
 	floor     int64            // any later snapshot shows every row up to this seq
 	floors    map[string]int64 // of some snapshots
 	baseFloor int64            // of the cursor's base, and so of every later snapshot
-	ends      map[string]int64 // the highest seq when a snapshot was read first
+	ends      map[string]int64 // the highest seq after a snapshot was taken
 	topics    map[string]string
 	noted     string // the snapshot of the last tick in the history
 	notedAt   time.Time
@@ -217,7 +217,7 @@ func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		}
 		lt.mu.Lock()
 		defer lt.mu.Unlock()
-		if err := lt.stands(place.File, place.Standing, known); err != nil {
+		if err := lt.stands(place.File, place.Standing, max(known, place.Highest)); err != nil {
 			return err
 		}
 		lt.seen = string(taken)
@@ -225,6 +225,7 @@ func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 			taken = relay.Snapshot(first)
 		} else {
 			lt.floors[string(taken)] = floor
+			lt.ends[string(taken)] = place.Highest
 			lt.w.Took(string(taken))
 		}
 		if !lt.w.Begun() {

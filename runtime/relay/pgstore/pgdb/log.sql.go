@@ -590,20 +590,23 @@ func (q *Queries) LogLowest(ctx context.Context, arg LogLowestParams) (LogLowest
 const LogPlace = `-- name: LogPlace :one
 SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS file,
        (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
-             THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS standing
+             THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS standing,
+       coalesce((SELECT max(o.seq) FROM event_outbox AS o), 0)::bigint AS highest
 `
 
 type LogPlaceRow struct {
 	File     int64
 	Standing int64
+	Highest  int64
 }
 
 // LogPlace reads the place of the sequence of seq. If its file is another one, or it stands
-// lower than before, new rows have numbers that old ones had.
+// lower than before, or below a row, new rows have numbers that old ones had. Each row that the
+// statement sees drew its number before the place is read.
 func (q *Queries) LogPlace(ctx context.Context) (LogPlaceRow, error) {
 	row := q.db.QueryRow(ctx, LogPlace)
 	var i LogPlaceRow
-	err := row.Scan(&i.File, &i.Standing)
+	err := row.Scan(&i.File, &i.Standing, &i.Highest)
 	return i, err
 }
 

@@ -73,11 +73,13 @@ SELECT count(*)::bigint AS rows FROM (
 ) AS u;
 
 -- LogPlace reads the place of the sequence of seq. If its file is another one, or it stands
--- lower than before, new rows have numbers that old ones had.
+-- lower than before, or below a row, new rows have numbers that old ones had. Each row that the
+-- statement sees drew its number before the place is read.
 -- name: LogPlace :one
 SELECT coalesce(pg_relation_filenode(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0)::bigint AS file,
        (CASE WHEN set_config('lock_timeout', '50ms', true) IS NOT NULL
-             THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS standing;
+             THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence('event_outbox', 'seq')::regclass), 0) END)::bigint AS standing,
+       coalesce((SELECT max(o.seq) FROM event_outbox AS o), 0)::bigint AS highest;
 
 -- WriteCursor writes the whole cursor, so it can be repeated after an unknown outcome. Each
 -- attempt has a higher n, and deletes the newest row, which only one of two can do. So an
