@@ -426,12 +426,20 @@ func (lt *logTerm) stands(file, standing, known int64) error {
 	return nil
 }
 
-// clashes looks whether a row of a page has a number that an entry has for another row. No entry has
-// a number above entries.
+// clashes looks whether a row of a page has a number that an entry has for another row, or one above the place of
+// the sequence that was read after the snapshot of the page: then the sequence was set back before that, and
+// what was seen since does not tell what is from before it. No entry has a number above entries.
 func (s *LogStore) clashes(ctx context.Context, what string, lt *logTerm, rows []relay.Row) error {
 	lt.mu.Lock()
 	entries := lt.entries
+	above := len(rows) > 0 && rows[len(rows)-1].Seq > lt.standing
+	if above {
+		lt.seen = ""
+	}
 	lt.mu.Unlock()
+	if above {
+		return s.wrap(what, errNumbers)
+	}
 	var p pgdb.LogClashParams
 	for i := range rows {
 		if rows[i].Seq <= entries {
