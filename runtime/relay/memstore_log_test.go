@@ -31,6 +31,7 @@ type memLog struct {
 
 	isSetBack bool // the sequence was set back since the last repair
 	unclear   bool // and in such a way that nothing tells which rows are of a former era
+	repaired  int  // the era when the numbers were repaired last
 
 	say     func(format string, args ...any)
 	onAgain func(*memRow) // of a row that is read again after it was recorded as published, or is dead

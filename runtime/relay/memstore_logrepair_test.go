@@ -328,18 +328,23 @@ func (s *memLogStore) renumber(l Lease, former, next int64, listed []int64, seen
 
 // What the repair promises.
 
-// setsBack sets the sequence back. A row of a later era may pass one of a former era if a writer was open
-// meanwhile, or if it is set back once more before it is repaired.
+// setsBack sets the sequence back. A row of a later era may pass one of a former era if a transaction was open
+// meanwhile that has an id not above that of its own, or if the sequence is set back once more before it is repaired.
 func (s *memStore) setsBack(to int64, replace bool) {
 	s.lastSeq = to
 	s.era++
+	s.eraTx = s.lastTx
 	if replace {
 		s.log.file++
 	}
-	s.log.unclear = s.log.unclear || s.log.isSetBack || len(s.open) > 0
+	oldest := s.lastTx + 1
+	for tx := range s.open {
+		oldest = min(oldest, tx)
+	}
+	s.log.unclear = s.log.unclear || s.log.isSetBack
 	s.log.isSetBack = true
 	for _, r := range s.rows {
-		if s.log.unclear {
+		if s.log.unclear || r.stamp >= oldest {
 			r.passable, r.passed = s.era, s.era
 		}
 	}
@@ -358,11 +363,12 @@ func (s *memStore) reaches(seq int64) {
 // expects records what a repair has to do with rows. Those of a former era stay before those of a later one
 // if something tells that they are: seen shows them, or the sequence has not reached their number, or that of
 // a younger one, or came again to it. All stay before those that are not older than the first number that came
-// again. That does not hold for what was sent or set aside before the repair. Published rows may be read again
-// only if the repair cannot know that they are published.
+// again. Rows that seen shows prove nothing if it shows one of the later era too, or one whose number came again. Nor
+// does that hold for what was sent or set aside before the repair. Published rows may be read again only if the
+// repair cannot know that they are published.
 func (s *memLogStore) expects(rows []*memUnpassed, floor int64, seen string, again *memRow, low bool) {
 	shown := func(r *memRow) bool { return s.visible(r, s.at(seen)) }
-	counts := !slices.ContainsFunc(rows, func(u *memUnpassed) bool { return u.taken() && shown(u.memRow) })
+	counts := !slices.ContainsFunc(rows, func(u *memUnpassed) bool { return (u.taken() || u.era == s.era) && shown(u.memRow) })
 	var early int64
 	for _, u := range rows {
 		if u.era < s.era && (u.Seq > s.lastSeq || u.first && !u.taken()) {
@@ -374,11 +380,11 @@ func (s *memLogStore) expects(rows []*memUnpassed, floor int64, seen string, aga
 			(u.decided || u.stamp <= early || counts && shown(u.memRow)) {
 			u.passable = u.passed
 		}
-		u.kept = u.kept || u.decided && u.era == s.era
+		u.kept = u.kept || s.entry(u.memRow) && u.era == s.era
 		u.last = !s.log.unclear && again != nil && u.stamp >= again.stamp
 		if u.published && !u.decided && (u.rival || u.Seq <= floor || !shown(u.memRow)) {
 			s.log.again[u.memRow] = true
 		}
 	}
-	s.log.isSetBack, s.log.unclear = false, false
+	s.log.isSetBack, s.log.unclear, s.log.repaired = false, false, s.era
 }
