@@ -335,15 +335,21 @@ BEGIN
     --
     -- With the lock no transaction is open that has inserted a row, so every number that was given
     -- is visible or will never be. Rows are decided if an entry or the cursor says what becomes of
-    -- them: entries belong to id, seq and tx, and a number in ahead to the only row with it. The cursor's
-    -- place says nothing about a row up to floor that base does not show: nobody has read it. The others
-    -- are earlier if they are known to be from before the sequence was set back: seen shows them, or
-    -- the sequence has not reached their numbers again, or a younger row has their number, or they are of
-    -- a transaction that began before that of a row with such a number. They are later if their
-    -- transaction did not begin before that of each row whose number an older one has. For others, nothing
-    -- tells. Earlier rows keep their numbers up to the first one that another row has. The others keep
-    -- theirs up to the first one that another row has, or that is not above those of rows before it. The
-    -- rest gets new ones: earlier rows first, later ones last, each in the order of the former numbers.
+    -- them: entries belong to id, seq and tx, and a number in ahead to the only row with it that seen
+    -- shows, or if seen is null, to the only row with it. The cursor's place says nothing about a row up
+    -- to floor that base does not show: nobody has read it.
+    --
+    -- Nothing shows that the sequence was set back, if it stands at the highest number and no row has a
+    -- number that an older row, an entry or floor has. Then all rows keep their numbers. Otherwise rows that
+    -- are not decided have three ages:
+    --   Earlier rows are known to be from before that: seen shows them, or the sequence has not reached
+    --   their numbers again, or a younger row has their number and no older row, no entry and no floor
+    --   has it, or their transaction is not younger than that of a row with such a number.
+    --   Later rows are of the oldest transaction with a row whose number an older row, an entry or floor
+    --   has, or of a younger one. If there is none, these are all that are not earlier.
+    --   About the others nothing is known; they are between the two.
+    -- Earlier rows keep their numbers if those are theirs alone. Otherwise all of them get new ones, and the rest
+    -- does in any case: earlier rows first, later ones last, each in the order of the former numbers.
     EXECUTE format($outer$
         CREATE OR REPLACE FUNCTION %1$s.event_outbox_renumber(lease text, lease_epoch bigint, lease_holder uuid, former bigint, next bigint,
                                                    listed bigint[], seen pg_snapshot) RETURNS text
@@ -359,9 +365,9 @@ BEGIN
             known pg_snapshot;
             early xid8;
             again xid8;
+            given CONSTANT boolean := seen IS NOT NULL;
             lowest bigint;
-            doubtful bigint;
-            others_from bigint;
+            all_new boolean;
             place bigint;
             floor bigint;
             entries bytea[] := '{}';
@@ -373,8 +379,9 @@ BEGIN
             bits bigint;
             renumbered bigint := 0;
             -- The rows that base ($1) does not show. $2 and $3 are the cursor's place, $4 and $5 are
-            -- listed and seen, $6 is the floor. A number is shared if another row or the entry of
-            -- another row has it, and taken if that one is older.
+            -- listed and seen, $6 is the floor, and $7 says whether seen was given: then it shows each row
+            -- that is settled ahead, so one that it does not show is none of them. A number is taken if an older
+            -- row, an entry of another row or the floor has it.
             unpassed CONSTANT text := $q$
                 WITH noted AS MATERIALIZED (
                     SELECT o.id, o.seq, o.tx,
@@ -382,6 +389,7 @@ BEGIN
                            OR e.id IS NOT NULL OR (f.id = o.id AND f.tx = o.tx) IS TRUE AS entered,
                            pg_visible_in_snapshot(o.tx, $5) AND k.seq IS NOT NULL AS listed,
                            (l.id <> o.id OR l.tx <> o.tx) IS TRUE OR (f.id <> o.id OR f.tx <> o.tx) IS TRUE AS entry,
+                           count(*) FILTER (WHERE NOT $7 OR pg_visible_in_snapshot(o.tx, $5)) OVER (PARTITION BY o.seq) = 1 AS alone,
                            lag(o.id) OVER same IS NOT NULL AS second,
                            lead(o.id) OVER same IS NOT NULL AS first
                     FROM %2$s AS o
@@ -392,18 +400,17 @@ BEGIN
                     WHERE o.tx >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(o.tx, $1)
                     WINDOW same AS (PARTITION BY o.seq ORDER BY o.tx, o.id)
                 ), unpassed AS (
-                    SELECT n.id, n.seq, n.tx, d.decided, n.entry, n.first, n.first OR n.second OR n.entry AS shared,
-                           n.second OR n.entry OR NOT d.decided AND n.seq <= $6 AS taken
-                    FROM noted AS n CROSS JOIN LATERAL (SELECT n.entered OR n.listed AND NOT n.first AND NOT n.second AS decided) AS d
+                    SELECT n.id, n.seq, n.tx, d.decided, n.entry, n.first, n.second OR n.entry OR NOT d.decided AND n.seq <= $6 AS taken
+                    FROM noted AS n CROSS JOIN LATERAL (SELECT n.entered OR n.listed AND n.alone AS decided) AS d
                 )
             $q$;
-            -- $7 is seen, if it counts, $8 is the youngest transaction that is known to be from before the
-            -- sequence was set back, and $9 the oldest one that is known to be from after it. age is 0 for
+            -- $8 is seen, if it counts, $9 is the youngest transaction that is known to be from before the
+            -- sequence was set back, and $10 the oldest one that is known to be from after it. age is 0 for
             -- earlier rows, 2 for later ones, and 1 if nothing tells.
             split CONSTANT text := unpassed || $q$
                 , split AS MATERIALIZED (
-                    SELECT u.*, CASE WHEN u.decided OR pg_visible_in_snapshot(u.tx, $7) IS TRUE OR (u.tx <= $8) IS TRUE THEN 0
-                                     WHEN (u.tx < $9) IS TRUE THEN 1 ELSE 2 END AS age
+                    SELECT u.*, CASE WHEN u.decided OR pg_visible_in_snapshot(u.tx, $8) IS TRUE OR (u.tx <= $9) IS TRUE THEN 0
+                                     WHEN (u.tx < $10) IS TRUE THEN 1 ELSE 2 END AS age
                     FROM unpassed AS u
                 )
             $q$;
@@ -442,48 +449,34 @@ BEGIN
             -- If seen shows a row whose number came again, the sequence was set back before it, and it does not count.
             EXECUTE unpassed || $q$
                 SELECT CASE WHEN NOT EXISTS (SELECT FROM unpassed AS u WHERE u.taken AND pg_visible_in_snapshot(u.tx, $5)) THEN $5 END,
-                       (SELECT u.tx FROM unpassed AS u WHERE u.seq > $7 OR u.first AND NOT u.taken ORDER BY u.tx DESC LIMIT 1),
+                       (SELECT u.tx FROM unpassed AS u WHERE u.seq > $8 OR u.first AND NOT u.taken ORDER BY u.tx DESC LIMIT 1),
                        (SELECT u.tx FROM unpassed AS u WHERE u.taken ORDER BY u.tx LIMIT 1)
             $q$ INTO known, early, again
-            USING c.base, c.shown, c.seq, listed, seen, c.floor, standing;
+            USING c.base, c.shown, c.seq, listed, seen, c.floor, given, standing;
+            IF again IS NULL AND standing >= highest THEN
+                early := '18446744073709551615'; -- nothing shows that the sequence was set back: all rows are earlier
+            END IF;
 
-            -- Without a sign that the sequence was set back, all rows keep their numbers.
             EXECUTE split || $q$
                 , former AS MATERIALIZED (
                     SELECT s.seq, s.decided, s.entry OR count(*) OVER (PARTITION BY s.seq) > 1 AS shared
                     FROM split AS s WHERE s.age = 0
                 ), bounds AS MATERIALIZED (
-                    SELECT min(f.seq) FILTER (WHERE NOT f.decided) AS lowest,
-                           min(f.seq) FILTER (WHERE f.shared AND NOT f.decided) AS doubtful,
-                           max(f.seq) FILTER (WHERE f.shared AND f.decided) AS twice,
-                           greatest(max(f.seq) FILTER (WHERE NOT f.decided), (SELECT max(e.seq) FROM %2$s_failed AS e),
-                                    (SELECT max(e.seq) FROM %2$s_late AS e WHERE e.published_at IS NULL)) AS above,
-                           (SELECT max(m.seq) FROM split AS m WHERE m.age = 1) AS middle
-                    FROM former AS f
+                    SELECT min(f.seq) FILTER (WHERE NOT f.decided) AS lowest FROM former AS f
                 )
-                SELECT b.lowest, CASE WHEN b.twice > b.lowest THEN b.lowest ELSE b.doubtful END,
-                       (SELECT min(o.seq) FROM split AS o
-                        WHERE o.age > 0 AND (o.shared OR o.taken OR o.seq <= b.above OR o.age = 2 AND o.seq <= b.middle)),
-                       (SELECT min(o.seq) FROM split AS o WHERE o.age > 0)
-                FROM bounds AS b
-            $q$ INTO lowest, doubtful, others_from, place
-            USING c.base, c.shown, c.seq, listed, seen, c.floor, known, early, again;
-            IF again IS NULL AND standing >= highest THEN
-                others_from := NULL;
-            ELSIF doubtful IS NOT NULL THEN
-                others_from := 0;
-            END IF;
+                SELECT b.lowest, EXISTS (SELECT FROM former AS f WHERE f.shared AND f.seq >= b.lowest) FROM bounds AS b
+            $q$ INTO lowest, all_new
+            USING c.base, c.shown, c.seq, listed, seen, c.floor, given, known, early, again;
             -- The number before the first row that keeps its number and is not settled.
-            place := coalesce(least(CASE WHEN lowest < doubtful OR doubtful IS NULL THEN lowest END,
-                                    CASE WHEN place < others_from OR others_from IS NULL THEN place END) - 1, highest);
+            place := CASE WHEN lowest IS NULL OR all_new THEN highest ELSE lowest - 1 END;
 
             -- The decided rows that are not behind the place of the new cursor, as Encode of package
             -- logcursor writes them.
             FOR chunk, bits IN EXECUTE unpassed || $q$
                 SELECT u.seq >> 6, bit_or(1::bigint << (u.seq & 63)::integer)
-                FROM unpassed AS u WHERE u.decided AND u.seq > $7
+                FROM unpassed AS u WHERE u.decided AND u.seq > $8
                 GROUP BY 1 ORDER BY 1
-            $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor, place LOOP
+            $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor, given, place LOOP
                 distance := chunk - last;
                 last := chunk;
                 entry := '';
@@ -499,20 +492,18 @@ BEGIN
             END LOOP;
             ahead := coalesce((SELECT string_agg(e, '' ORDER BY n) FROM unnest(entries) WITH ORDINALITY AS u (e, n)), '');
 
-            IF doubtful IS NOT NULL OR others_from IS NOT NULL THEN
-                -- UPDATE … FROM draws numbers in the order of its plan. INSERT draws them in that of its rows,
-                -- and inserts none, because each id is there.
-                EXECUTE split || $q$
-                    INSERT INTO %2$s AS t (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic, headers, partition)
-                    OVERRIDING SYSTEM VALUE
-                    SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic, o.headers, o.partition
-                    FROM split AS s JOIN %2$s AS o ON o.id = s.id AND o.tx >= pg_snapshot_xmin($1)
-                    WHERE NOT s.decided AND CASE WHEN s.age > 0 THEN s.seq >= $10 ELSE s.seq >= $11 END
-                    ORDER BY s.age, s.seq, s.tx
-                    ON CONFLICT (id) DO UPDATE SET seq = DEFAULT
-                $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor, known, early, again, others_from, doubtful;
-                GET DIAGNOSTICS renumbered = ROW_COUNT;
-            END IF;
+            -- UPDATE … FROM draws numbers in the order of its plan. INSERT draws them in that of its rows,
+            -- and inserts none, because each id is there.
+            EXECUTE split || $q$
+                INSERT INTO %2$s AS t (id, aggregate_id, aggregate_type, event_type, event_data, event_key, created_at, tx, seq, topic, headers, partition)
+                OVERRIDING SYSTEM VALUE
+                SELECT o.id, o.aggregate_id, o.aggregate_type, o.event_type, o.event_data, o.event_key, o.created_at, o.tx, o.seq, o.topic, o.headers, o.partition
+                FROM split AS s JOIN %2$s AS o ON o.id = s.id AND o.tx >= pg_snapshot_xmin($1)
+                WHERE NOT s.decided AND (s.age > 0 OR $11)
+                ORDER BY s.age, s.seq, s.tx, s.id
+                ON CONFLICT (id) DO UPDATE SET seq = DEFAULT
+            $q$ USING c.base, c.shown, c.seq, listed, seen, c.floor, given, known, early, again, all_new;
+            GET DIAGNOSTICS renumbered = ROW_COUNT;
 
             EXECUTE $q$
                 SELECT min(o.seq) - 1 FROM (

@@ -31,6 +31,7 @@ type memLog struct {
 
 	isSetBack bool // the sequence was set back since the last repair
 	unclear   bool // and in such a way that nothing tells which rows are of a former era
+	repaired  int  // the era when the numbers were repaired last
 
 	say     func(format string, args ...any)
 	onAgain func(*memRow) // of a row that is read again after it was recorded as published, or is dead
@@ -61,7 +62,8 @@ type memLogStore struct {
 
 	file    int // of the sequence, when the term began
 	numbers memNumbers
-	vain    int // how many changed nothing, since the cursor has passed a tick
+	doubted bool // the repair is due before the term begins
+	vain    int  // how many changed nothing, since the cursor has passed a tick
 }
 
 const (
@@ -87,7 +89,7 @@ func (s *memLogStore) TakeOver(ctx context.Context, seen LeaseState, holder uuid
 	if err == nil && !s.off("the cursor is read after the take-over") {
 		s.w = nil
 	}
-	s.lease, s.unsure, s.n, s.acked, s.numbers = l, false, s.log.n, nil, memNumbers{}
+	s.lease, s.unsure, s.n, s.acked, s.numbers, s.doubted = l, false, s.log.n, nil, memNumbers{}, false
 	return l, err
 }
 
@@ -176,8 +178,13 @@ func (s *memLogStore) looksBelow() bool {
 }
 
 // clashes reports whether a row has the number of another one that has an entry, or whether two of
-// the rows have the same number.
+// the rows have the same number, or whether one has a number above the place of the sequence that was read
+// after the snapshot of the page.
 func (s *memLogStore) clashes(rows []*memRow) bool {
+	if n := len(rows); n > 0 && rows[n-1].Seq > s.numbers.standing && !s.off(repairs) {
+		s.numbers.seen = ""
+		return true
+	}
 	for i, r := range rows {
 		if i > 0 && rows[i-1].Seq == r.Seq || slices.ContainsFunc(s.rows, func(e *memRow) bool { return e != r && e.Seq == r.Seq && s.entry(e) }) {
 			return true

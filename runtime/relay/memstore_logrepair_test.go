@@ -1,8 +1,10 @@
 package relay
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/internal/logcursor"
@@ -59,11 +61,17 @@ func (s *memLogStore) termBegins() error {
 	if n := len(c.Ahead); n > 0 {
 		highest = max(highest, c.Ahead[n-1])
 	}
-	doubtful := s.lastSeq < highest || s.log.of != s.log.file
+	doubtful := s.doubted || s.lastSeq < highest || s.log.of != s.log.file
 	if err := s.doubt(doubtful); err != nil {
-		if err := s.renumbers(s.log.n+1, ""); err != nil {
+		s.doubted = true
+		err := s.renumbers(s.log.n+1, "")
+		if errors.Is(err, errMemUnsure) {
+			err = ErrLeaseLost // the take-over waits for the end of the call
+		}
+		if err != nil {
 			return err
 		}
+		s.doubted = false
 	}
 	s.w, s.n, s.file, s.numbers = logcursor.New(s.log.cursor), s.log.n, s.log.file, memNumbers{standing: s.lastSeq}
 	s.floor, s.baseFloor, s.asked = s.log.floor, s.log.floor, memTidy{}
@@ -113,7 +121,9 @@ func (s *memLogStore) repair() error {
 		nu.unknown = true
 		return err
 	default:
-		nu.over = nu.unknown
+		if !nu.unknown {
+			nu.over, nu.first = false, 0
+		}
 		return err
 	}
 }
@@ -162,6 +172,7 @@ type memUnpassed struct {
 	age           int  // when it was inserted, as far as that is known: before the sequence was set back, or after
 	entry         bool // an entry of another row has its number
 	first, second bool // another such row has it, which is younger, or older
+	rival         bool // so has one that may be the one that is settled ahead
 	low           bool // not decided, and up to the floor
 }
 
@@ -172,12 +183,12 @@ const (
 	memLater
 )
 
-func (u *memUnpassed) shared() bool { return u.first || u.second || u.entry }
-func (u *memUnpassed) taken() bool  { return u.second || u.entry || u.low }
+// taken reports whether an older row, an entry or the floor has the number.
+func (u *memUnpassed) taken() bool { return u.second || u.entry || u.low }
 
 // unpassed returns the rows that base does not show. Those that are behind the place of c are decided,
-// and those that have an entry, or a number in listed.
-func (s *memStore) unpassed(c logcursor.Cursor, floor int64, listed []int64, seen string) []*memUnpassed {
+// and those that have an entry, or a number in listed. If given, seen shows every row that is settled ahead.
+func (s *memStore) unpassed(c logcursor.Cursor, floor int64, listed []int64, seen string, given bool) []*memUnpassed {
 	var out []*memUnpassed
 	for _, r := range s.rows {
 		if s.committed(r) && !r.dropped && !s.visible(r, s.at(c.Base)) {
@@ -188,6 +199,7 @@ func (s *memStore) unpassed(c logcursor.Cursor, floor int64, listed []int64, see
 		for _, o := range out {
 			u.first = u.first || o.Seq == u.Seq && o.stamp > u.stamp
 			u.second = u.second || o.Seq == u.Seq && o.stamp < u.stamp
+			u.rival = u.rival || o.Seq == u.Seq && o != u && (!given || s.visible(o.memRow, s.at(seen)))
 		}
 		entered := s.log.known[u.memRow] || s.visible(u.memRow, s.at(c.Shown)) && u.Seq <= c.Seq && u.Seq > floor
 		for _, e := range s.rows {
@@ -197,15 +209,15 @@ func (s *memStore) unpassed(c logcursor.Cursor, floor int64, listed []int64, see
 			}
 		}
 		ahead := slices.Contains(listed, u.Seq) && s.visible(u.memRow, s.at(seen)) && !s.off(aheadDecided)
-		u.decided = entered || ahead && (!u.first && !u.second || s.off(oneIsAhead))
+		u.decided = entered || ahead && (!u.rival || s.off(oneIsAhead))
 		u.low = !u.decided && u.Seq <= floor
 	}
 	return out
 }
 
 // split tells when rows were inserted. again is the oldest row whose number an older one has; nil: there is
-// none.
-func (s *memStore) split(rows []*memUnpassed, seen string) (again *memRow) {
+// none. If the sequence is not low either, nothing shows that it was set back, and all rows are earlier ones.
+func (s *memStore) split(rows []*memUnpassed, seen string, low bool) (again *memRow) {
 	var early int64 // the youngest transaction that is known to be from before the sequence was set back
 	known := func(r *memRow) bool { return s.visible(r, s.at(seen)) }
 	counts := !slices.ContainsFunc(rows, func(u *memUnpassed) bool { return u.taken() && known(u.memRow) }) || s.off(seenCounts)
@@ -216,6 +228,9 @@ func (s *memStore) split(rows []*memUnpassed, seen string) (again *memRow) {
 		if u.taken() && (again == nil || u.stamp < again.stamp) {
 			again = u.memRow
 		}
+	}
+	if again == nil && !low {
+		early = math.MaxInt64
 	}
 	for _, u := range rows {
 		switch {
@@ -230,61 +245,26 @@ func (s *memStore) split(rows []*memUnpassed, seen string) (again *memRow) {
 	return again
 }
 
-// bounds returns from which numbers on rows get other ones, first earlier rows, then the others, and the
-// number before the first row that keeps its number and is not decided.
-func (s *memStore) bounds(rows []*memUnpassed, sign bool, highest int64) (doubtful, othersFrom, place int64) {
+// bounds reports whether earlier rows get other numbers, and returns the number before the first row that keeps
+// its number and is not decided.
+func (s *memStore) bounds(rows []*memUnpassed, highest int64) (allNew bool, place int64) {
 	const none = int64(1) << 62
-	lowest, others := none, none
-	doubtful, othersFrom = none, none
-	numbers := map[int64]int{}
-	var above [memLater + 1]int64 // of this age, and of entries
-	for _, r := range s.rows {
-		if s.entry(r) {
-			above[memEarlier] = max(above[memEarlier], r.Seq)
-		}
-	}
+	lowest, numbers := none, map[int64]int{}
 	for _, u := range rows {
 		if u.age == memEarlier {
 			numbers[u.Seq]++
-		}
-		if !u.decided {
-			above[u.age] = max(above[u.age], u.Seq)
 		}
 		if u.age == memEarlier && !u.decided {
 			lowest = min(lowest, u.Seq)
 		}
 	}
 	for _, u := range rows {
-		shared := u.entry || numbers[u.Seq] > 1
-		switch {
-		case u.age > memEarlier:
-			others = min(others, u.Seq)
-			if u.shared() || u.taken() || u.Seq <= above[memEarlier] || u.age == memLater && u.Seq <= above[memBetween] {
-				othersFrom = min(othersFrom, u.Seq)
-			}
-		case shared && !u.decided:
-			doubtful = min(doubtful, u.Seq)
-		}
+		allNew = allNew || u.age == memEarlier && u.Seq >= lowest && (u.entry || numbers[u.Seq] > 1)
 	}
-	for _, u := range rows {
-		if u.decided && numbers[u.Seq] > 1 && u.Seq > lowest {
-			doubtful = lowest
-		}
+	if allNew || lowest == none {
+		return allNew, highest
 	}
-	switch {
-	case !sign && s.lastSeq >= highest:
-		othersFrom = none
-	case doubtful < none:
-		othersFrom = 0
-	}
-	place = highest + 1
-	if lowest < doubtful {
-		place = lowest
-	}
-	if others < othersFrom {
-		place = min(place, others)
-	}
-	return doubtful, othersFrom, place - 1
+	return false, lowest - 1
 }
 
 // renumber is the function event_outbox_renumber. It returns how many rows have another number.
@@ -301,13 +281,14 @@ func (s *memLogStore) renumber(l Lease, former, next int64, listed []int64, seen
 	if c.Shown == "" {
 		c.Shown, c.Seq = c.Base, 0
 	}
-	if seen == "" {
+	given := seen != ""
+	if !given {
 		seen = c.Shown
 	}
-	rows := s.unpassed(c, floor, listed, seen)
-	again := s.split(rows, seen)
 	highest := max(s.lastSeq, s.highestSeq())
-	doubtful, othersFrom, place := s.bounds(rows, again != nil, highest)
+	rows := s.unpassed(c, floor, listed, seen, given)
+	again := s.split(rows, seen, s.lastSeq < highest)
+	allNew, place := s.bounds(rows, highest)
 	s.expects(rows, floor, seen, again, s.lastSeq < highest)
 
 	if s.lastSeq < highest {
@@ -315,7 +296,7 @@ func (s *memLogStore) renumber(l Lease, former, next int64, listed []int64, seen
 		s.log.file++
 	}
 	slices.SortFunc(rows, func(a, b *memUnpassed) int {
-		return cmp.Or(cmp.Compare(a.age, b.age), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.stamp, b.stamp))
+		return cmp.Or(cmp.Compare(a.age, b.age), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.stamp, b.stamp), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	cursor := logcursor.Cursor{Base: c.Base, Seq: place}
 	lowest := place + 1
@@ -325,7 +306,7 @@ func (s *memLogStore) renumber(l Lease, former, next int64, listed []int64, seen
 			if u.Seq > place {
 				cursor.Ahead = append(cursor.Ahead, u.Seq)
 			}
-		case u.age > memEarlier && u.Seq >= othersFrom, u.age == memEarlier && u.Seq >= doubtful:
+		case u.age > memEarlier || allNew:
 			s.lastSeq++
 			u.Seq = s.lastSeq
 			s.bySeq[u.Seq] = u.memRow
@@ -347,18 +328,23 @@ func (s *memLogStore) renumber(l Lease, former, next int64, listed []int64, seen
 
 // What the repair promises.
 
-// setsBack sets the sequence back. A row of a later era may pass one of a former era if a writer was open
-// meanwhile, or if it is set back once more before it is repaired.
+// setsBack sets the sequence back. A row of a later era may pass one of a former era if a transaction was open
+// meanwhile that has an id not above that of its own, or if the sequence is set back once more before it is repaired.
 func (s *memStore) setsBack(to int64, replace bool) {
 	s.lastSeq = to
 	s.era++
+	s.eraTx = s.lastTx
 	if replace {
 		s.log.file++
 	}
-	s.log.unclear = s.log.unclear || s.log.isSetBack || len(s.open) > 0
+	oldest := s.lastTx + 1
+	for tx := range s.open {
+		oldest = min(oldest, tx)
+	}
+	s.log.unclear = s.log.unclear || s.log.isSetBack
 	s.log.isSetBack = true
 	for _, r := range s.rows {
-		if s.log.unclear {
+		if s.log.unclear || r.stamp >= oldest {
 			r.passable, r.passed = s.era, s.era
 		}
 	}
@@ -377,11 +363,12 @@ func (s *memStore) reaches(seq int64) {
 // expects records what a repair has to do with rows. Those of a former era stay before those of a later one
 // if something tells that they are: seen shows them, or the sequence has not reached their number, or that of
 // a younger one, or came again to it. All stay before those that are not older than the first number that came
-// again. That does not hold for what was sent or set aside before the repair. Published rows may be read again
-// only if the repair cannot know that they are published.
+// again. Rows that seen shows prove nothing if it shows one of the later era too, or one whose number came again. Nor
+// does that hold for what was sent or set aside before the repair. Published rows may be read again only if the
+// repair cannot know that they are published.
 func (s *memLogStore) expects(rows []*memUnpassed, floor int64, seen string, again *memRow, low bool) {
 	shown := func(r *memRow) bool { return s.visible(r, s.at(seen)) }
-	counts := !slices.ContainsFunc(rows, func(u *memUnpassed) bool { return u.taken() && shown(u.memRow) })
+	counts := !slices.ContainsFunc(rows, func(u *memUnpassed) bool { return (u.taken() || u.era == s.era) && shown(u.memRow) })
 	var early int64
 	for _, u := range rows {
 		if u.era < s.era && (u.Seq > s.lastSeq || u.first && !u.taken()) {
@@ -393,11 +380,11 @@ func (s *memLogStore) expects(rows []*memUnpassed, floor int64, seen string, aga
 			(u.decided || u.stamp <= early || counts && shown(u.memRow)) {
 			u.passable = u.passed
 		}
-		u.kept = u.kept || u.decided && u.era == s.era
+		u.kept = u.kept || s.entry(u.memRow) && u.era == s.era
 		u.last = !s.log.unclear && again != nil && u.stamp >= again.stamp
-		if u.published && !u.decided && (u.shared() || u.Seq <= floor || !shown(u.memRow)) {
+		if u.published && !u.decided && (u.rival || u.Seq <= floor || !shown(u.memRow)) {
 			s.log.again[u.memRow] = true
 		}
 	}
-	s.log.isSetBack, s.log.unclear = false, false
+	s.log.isSetBack, s.log.unclear, s.log.repaired = false, false, s.era
 }

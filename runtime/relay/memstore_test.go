@@ -27,7 +27,8 @@ type memStore struct {
 	rows      []*memRow         // by seq
 	bySeq     map[int64]*memRow // the last one, if the sequence was set back
 	byID      map[uuid.UUID]*memRow
-	era       int // how often the sequence was set back
+	era       int   // how often the sequence was set back
+	eraTx     int64 // the youngest transaction id when it was set back last
 	snapshots map[Snapshot]*memSnapshot
 	lease     LeaseState
 	decisions []Decision
@@ -70,7 +71,8 @@ type memRow struct {
 	era         int   // see memStore
 	passable    int   // rows up to this era may pass it, because the sequence was set back
 	passed      int   // those up to this one, even if a repair tells that it is of a former era
-	last        bool  // passes none of a former era
+	last        bool  // passes none of a former era, except of those that it may pass in any case
+	early       bool  // its transaction had its id before the era began
 	kept        bool  // was set aside, or failed, before a repair told the eras apart
 	published   bool
 	gone        bool // swept
@@ -158,7 +160,7 @@ func (s *memStore) insert(tx int64, r Row) *memRow {
 	if r.ID == uuid.Nil {
 		binary.BigEndian.PutUint64(r.ID[8:], uint64(len(s.byID)+1))
 	}
-	m := &memRow{Row: r, tx: tx, stamp: tx, created: s.now(), era: s.era}
+	m := &memRow{Row: r, tx: tx, stamp: tx, created: s.now(), era: s.era, early: s.era > 0 && tx <= s.eraTx}
 	if s.off("a row carries its top-level transaction") && r.Seq%3 == 0 {
 		s.lastTx++
 		m.stamp = s.lastTx

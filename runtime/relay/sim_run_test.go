@@ -47,6 +47,9 @@ func simulate(o simOptions, n int) (seed uint64, v *violation) {
 	return foundAt.Load(), v
 }
 
+// At least one of so many schedules in which the sequence is set back compares rows from before and after that.
+const simCompared = 20
+
 // variants returns the settings that schedules are played with.
 func variants() map[string]simOptions {
 	return map[string]simOptions{
@@ -128,8 +131,14 @@ func TestSimulationFindsNothing(t *testing.T) {
 				t.Logf("%v", v)
 				return
 			}
-			if seed, v := simulate(o, schedules); v != nil {
+			var compares atomic.Int64
+			o.compares = &compares
+			seed, v := simulate(o, schedules)
+			if v != nil {
 				t.Fatalf("seed %d: %v\nplay it with: go test -run %s -sim.seed %d -sim.one", seed, v, t.Name(), seed)
+			}
+			if n := compares.Load(); o.replaces && n < int64(schedules)/simCompared {
+				t.Errorf("rows from before and after the sequence was set back are compared in %d of %d schedules", n, schedules)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,6 +37,7 @@ type sim struct {
 	left       bool          // the clean end in the calm has been asked for
 	leftAt     time.Duration // when it was done, until another leads
 	found      *violation
+	compared   bool // see simOptions.compares
 	log        []string
 }
 
@@ -67,7 +69,9 @@ type simOptions struct {
 	inLog      bool       // the outbox is a log
 	replaces   bool       // the sequence of a log is replaced, or set back
 	table      func(*sim) // the initial state of the outbox
-	verbose    bool
+	// compares counts the schedules in which rows of different eras are compared after a repair.
+	compares *atomic.Int64
+	verbose  bool
 }
 
 // off reports whether a rule is switched off.

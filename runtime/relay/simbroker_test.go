@@ -121,6 +121,12 @@ func (b *simBroker) check(r *Record) {
 		if before.edited || before.era != row.era && !s.orders(before, row, r.Seq) {
 			continue
 		}
+		if before.era != row.era && row.era <= s.store.log.repaired && !s.compared {
+			s.compared = true
+			if s.compares != nil {
+				s.compares.Add(1)
+			}
+		}
 		if s.policy == Block && before.dead && !before.published && before.Seq < row.Seq {
 			s.violate("reordered", "row %d of %s was delivered though row %d blocks it", row.Seq, rowKey(row), before.Seq)
 		}
@@ -133,7 +139,7 @@ func (b *simBroker) check(r *Record) {
 // orders reports whether a row of a former era is to be delivered before one of a later era, which was read with
 // the number seq. What was read before a repair told them apart is not ordered.
 func (s *sim) orders(before, row *memRow, seq int64) bool {
-	return seq == row.Seq && !row.kept && (before.passable < row.era || row.last)
+	return seq == row.Seq && !row.kept && !row.early && before.passed < row.era && (before.passable < row.era || row.last)
 }
 
 // step moves one thing at the broker: a batch of some client, or a ghost.

@@ -554,17 +554,18 @@ func TestLogFindsARowBelowTheFloorBehindManyOthers(t *testing.T) {
 	}
 }
 
-// A row that was published ahead of the cursor's place is not sent again after a repair.
+// A row that was published ahead of the cursor's place is not sent again after a repair, although a row that
+// was inserted since has its number.
 func TestLogRepairKeepsWhatIsPublishedAhead(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {
 		insertAll(t, pg, "a", "b", "c", "d")
 		s, lease, _, rows := begins(t, pg)
-		settle(t, s, lease, rows[1:3]) // b and c
+		settle(t, s, lease, rows[1:]) // d would be before c then, if they have one key
 		setval(t, pg, 2)
 		insertAll(t, pg, "e") // has the number of c
 		_, err := s.Snapshot(t.Context())
 		ends(t, err)
-		if d := cmp.Diff([]string{"a", "c", "d", "e"}, drained(t, pg, wide)); d != "" {
+		if d := cmp.Diff([]string{"a", "e"}, drained(t, pg, wide)); d != "" {
 			t.Errorf("the next terms read (-want +got): %s", d)
 		}
 	})

@@ -220,7 +220,9 @@ func (s *LogStore) Snapshot(ctx context.Context) (relay.Snapshot, error) {
 		if err := lt.stands(place.File, place.Standing, max(known, place.Highest)); err != nil {
 			return err
 		}
-		lt.seen = string(taken)
+		if !lt.numbers.doubtful {
+			lt.seen = string(taken)
+		}
 		if first := lt.w.First(); first != "" {
 			taken = relay.Snapshot(first)
 		} else {
