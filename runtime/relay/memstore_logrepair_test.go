@@ -64,7 +64,7 @@ func (s *memLogStore) termBegins() error {
 	doubtful := s.doubted || s.lastSeq < highest || s.log.of != s.log.file
 	if err := s.doubt(doubtful); err != nil {
 		s.doubted = true
-		err := s.renumbers(s.log.n+1, "")
+		err = s.renumbers(s.log.n+1, "")
 		if errors.Is(err, errMemUnsure) {
 			err = ErrLeaseLost // the take-over waits for the end of the call
 		}
