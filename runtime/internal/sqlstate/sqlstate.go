@@ -22,6 +22,7 @@ const (
 	CompletionUnknown    = "40003"
 	UniqueViolation      = "23505"
 	Cancelled            = "57014" // by a timeout or by somebody
+	LockNotAvailable     = "55P03"
 )
 
 // reported is an error that the server reported.

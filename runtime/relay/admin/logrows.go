@@ -34,7 +34,7 @@ func (l *logRows) at(ctx context.Context) (logCursor, error) {
 	}
 	row, err := l.q.LogCursor(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return logCursor{}, errors.New("event_outbox_cursor has no row: a relay refuses to start, and says what to do")
+		return logCursor{}, errors.New("event_outbox_cursor has no row, so nothing says which rows are published: stop the relays, and run outboxrelay store adopt as the owner of the tables")
 	}
 	if err != nil {
 		return logCursor{}, fmt.Errorf("read the cursor: %w", err)

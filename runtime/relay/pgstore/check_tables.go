@@ -491,12 +491,11 @@ func (s *Store) checkIdentity(ctx context.Context, se *session, c *checked) erro
 		}
 	}
 	if id.LastValue < highest {
-		remedy := fmt.Sprintf("stop the writers, then SELECT setval('%s', (SELECT max(seq) FROM %s))",
-			strings.ReplaceAll(sequence, "'", "''"), s.relation(outboxTable))
 		return &relay.SetupError{
 			Problem: fmt.Sprintf("the sequence %s stands at %d, below the highest seq in event_outbox (%d): "+
 				"new events would be delivered before older ones", id.SequenceName, id.LastValue, highest),
-			Remedy: remedy,
+			Remedy: fmt.Sprintf("stop the writers, then SELECT setval('%s', (SELECT max(seq) FROM %s))",
+				strings.ReplaceAll(sequence, "'", "''"), s.relation(outboxTable)),
 		}
 	}
 	return nil

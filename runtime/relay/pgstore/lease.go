@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
@@ -264,7 +265,4 @@ func orZero[T any](v *T) T {
 	return *v
 }
 
-func isLockTimeout(err error) bool { return sqlState(err) == lockNotAvailable }
-
-// lockNotAvailable is the SQLSTATE after lock_timeout.
-const lockNotAvailable = "55P03"
+func isLockTimeout(err error) bool { return sqlState(err) == sqlstate.LockNotAvailable }

@@ -94,7 +94,7 @@ func (s *Store) checkKind(ctx context.Context, se *session, c *checked) error {
 	case isLog && !s.shape.partitioned && c.ofLog.Cursor > 0:
 		return &relay.SetupError{
 			Problem: fmt.Sprintf("event_outbox in %s is a log, and the relay's setting store is table", s.place(c)),
-			Remedy:  "set store to log in every relay of this outbox",
+			Remedy:  "set store to log in every relay of this outbox, or move the events into a table: outboxrelay store migrate --to table",
 		}
 	case !isLog && s.shape.partitioned:
 		return &relay.SetupError{

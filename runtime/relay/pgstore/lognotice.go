@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
 	"github.com/outboxgen/outboxgen/runtime/relay/internal/logcursor"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
@@ -19,14 +20,14 @@ var errNumbers = errors.New("the sequence of event_outbox.seq was replaced or se
 // isDoubtful reports whether an error means that numbers have to be repaired. An entry that meets
 // one of another row violates a unique index.
 func isDoubtful(err error) bool {
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "23505" {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == sqlstate.UniqueViolation {
 		return pgErr.ConstraintName == "ix_event_outbox_late_seq" || pgErr.ConstraintName == "ix_event_outbox_failed_number"
 	}
 	return errors.Is(err, errNumbers) || errors.Is(err, logcursor.ErrTwice)
 }
 
-// belowRows is how many rows are looked at in one statement for a number that is too low, and the rest
-// of a transaction.
+// belowRows is how many rows one statement looks at for a number that is too low. It ends with a whole
+// transaction, so it may look at more.
 const belowRows = 10_000
 
 // below is how far the last tick was looked at for rows with a number up to the floor.

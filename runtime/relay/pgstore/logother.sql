@@ -1,4 +1,4 @@
--- What sqlc has to know of outbox.sql beside the table of create.up.sql.
+-- What sqlc has to know for log.sql: the partition for ids that are no UUIDv7, which log.up.sql creates.
 CREATE TABLE event_outbox_other (
     id         uuid        NOT NULL,
     tx         xid8        NOT NULL,

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -141,7 +142,7 @@ func lastSeq(p relay.Page) int64 {
 	return p.End
 }
 
-func bySeq(a, b relay.Row) int { return int(max(-1, min(1, a.Seq-b.Seq))) }
+func bySeq(a, b relay.Row) int { return cmp.Compare(a.Seq, b.Seq) }
 
 // pick returns the rows that are wanted.
 func pick(rows []relay.Row, wanted []bool) []relay.Row {

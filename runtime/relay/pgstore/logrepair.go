@@ -97,7 +97,7 @@ func (s *LogStore) mayRepair() error {
 			Remedy:  adoptRemedy,
 		}
 	case time.Until(r.next) > longestRepairPause:
-		return fmt.Errorf("%w; writers have waited for that, so it is tried again in %s", r.err, time.Until(r.next).Round(time.Second))
+		return fmt.Errorf("%w; the attempt has kept writers waiting, so the next one comes in %s", r.err, time.Until(r.next).Round(time.Second))
 	case time.Now().Before(r.next):
 		return r.err
 	}
@@ -117,9 +117,9 @@ func (s *LogStore) noteRepair(asked time.Time, events int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.repairs
-	var setup *relay.SetupError
+	_, setup := errors.AsType[*relay.SetupError](err)
 	switch {
-	case errors.As(err, &setup), errors.Is(err, relay.ErrLeaseLost):
+	case setup, errors.Is(err, relay.ErrLeaseLost):
 	case err != nil:
 		r.err = err
 		r.pause = min(max(2*r.pause, firstRepairPause), longestRepairPause)
@@ -281,7 +281,7 @@ func (s *LogStore) renumber(ctx context.Context, t *term, se *session, former pg
 // lacks returns the error about a function that a repair lacks, or a privilege; nil if err says nothing of
 // that. The function that repairs numbers calls another one, with the rights of its owner.
 func (s *LogStore) lacks(err error) error {
-	const insufficientPrivilege, undefinedFunction = "42501", "42883"
+	const undefinedFunction = "42883"
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return nil
@@ -290,10 +290,10 @@ func (s *LogStore) lacks(err error) error {
 	called := strings.Contains(pgErr.Message, renumberRows)
 	setup := &relay.SetupError{Err: err}
 	switch {
-	case pgErr.Code == insufficientPrivilege && called:
+	case pgErr.Code == sqlstate.Denied && called:
 		setup.Problem = errNumbers.Error() + ", and the relay's role may not call " + function
 		setup.Remedy = "GRANT EXECUTE ON FUNCTION " + function + " TO the role that the relay logs in as"
-	case pgErr.Code == insufficientPrivilege:
+	case pgErr.Code == sqlstate.Denied:
 		setup.Problem = errNumbers.Error() + ", and a role lacks a privilege: " + pgErr.Message
 		setup.Remedy = "make the owner of event_outbox the owner of all tables and functions of the log"
 	case pgErr.Code == undefinedFunction && called:
@@ -322,7 +322,7 @@ func (s *LogStore) repairSettings() pgdb.SetUpTransactionParams {
 // tooMany returns the error about more rows than a repair may look at.
 func (s *LogStore) tooMany() error {
 	return &relay.SetupError{
-		Problem: errNumbers.Error() + fmt.Sprintf(", and the cursor has not passed more than %d rows, so that writers would wait long for a repair", s.repairRows),
+		Problem: errNumbers.Error() + fmt.Sprintf(", and more than %d rows are not behind the cursor, so that writers would wait long for a repair", s.repairRows),
 		Remedy: "stop the relays, and when writers may wait, run as the owner of the tables: SELECT " + s.relation(renumberRows) +
 			"(l.name, l.epoch, l.holder, c.n, c.n + 1, '{}', NULL) FROM " + s.relation("event_outbox_lease") + " AS l, " +
 			s.relation("event_outbox_cursor") + " AS c ORDER BY c.n DESC LIMIT 1. It returns how many rows have other numbers, or `locked`: then run it again. " +

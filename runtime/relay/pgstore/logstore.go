@@ -87,7 +87,7 @@ type logTerm struct {
 	// where the cursor belongs
 	system, database, file int64
 	standing               int64    // the highest place of the sequence that was read
-	seen                   string   // the newest snapshot that was taken before such a look; "": none
+	seen                   string   // the newest snapshot after which the sequence was neither replaced nor below a known number; "": none
 	below                  below    // see lookBelow
 	numbers                numbers  // whether they were used twice
 	entries                int64    // no entry has a higher seq

@@ -83,8 +83,7 @@ func (lt *logTerm) write(ctx context.Context, s *LogStore, se *session, settleme
 	}
 	if aside != nil {
 		aside(lt.w)
-	}
-	if aside == nil {
+	} else {
 		lt.w.Asked(slices.Concat(settlement.Published, failed))
 	}
 	settled, _ := lt.w.Settle(settlement.Published)

@@ -171,11 +171,11 @@ func (s *LogStore) makePartitions(ctx context.Context, se *session) (err error) 
 		wait := s.partitions.makes.wait(s.server.cfg.StatementTimeout)
 		did, failed := s.makePartition(ctx, se, ahead, wait)
 		switch {
-		case sqlstate.Code(failed) == queryCanceled && ctx.Err() == nil:
+		case sqlstate.Code(failed) == sqlstate.Cancelled && ctx.Err() == nil:
 			s.partitions.slowed()
-			s.warnOnce(ctx, "no partitions of event_outbox created: event_outbox_other is so large that it cannot be searched for rows of their days within the statement timeout, "+
+			s.warnOnce(ctx, "no partitions of event_outbox created: event_outbox_other is so large that it cannot be searched for rows of a new day within the statement timeout, "+
 				"retrying once an hour; events of days without a partition go to event_outbox_other",
-				"remedy", "as the owner, ALTER TABLE event_outbox_other VALIDATE CONSTRAINT with the constraint that begins with none_of_")
+				"remedy", "as the owner of the tables: SET statement_timeout = 0; ALTER TABLE event_outbox_other VALIDATE CONSTRAINT none_of_YYYYMMDD; \\d event_outbox_other shows its name")
 			return err
 		case failed != nil:
 			if err = joined(err, failed); over(ctx, se) {
@@ -224,9 +224,6 @@ func (s *LogStore) makePartition(ctx context.Context, se *session, ahead int, wa
 	}
 	return did, err
 }
-
-// queryCanceled is the SQLSTATE after statement_timeout.
-const queryCanceled = "57014"
 
 func (s *LogStore) dropPartitions(ctx context.Context, se *session, keep time.Duration) error {
 	days, err := se.q.OldPartitions(ctx, keep.Seconds())

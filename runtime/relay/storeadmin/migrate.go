@@ -153,14 +153,14 @@ func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config,
 			return err
 		}
 		if _, err := tx.Exec(ctx, lockSQL); err != nil {
-			busy = sqlstate.Code(err) == queryCanceled && ctx.Err() == nil
+			busy = sqlstate.Code(err) == sqlstate.Cancelled && ctx.Err() == nil
 			return fmt.Errorf("lock event_outbox: %w", err)
 		}
 		locked := time.Now()
 		m.end = locked.Add(c.MaxLock)
 		err := m.run()
 		switch {
-		case sqlstate.Code(err) == queryCanceled && ctx.Err() == nil:
+		case sqlstate.Code(err) == sqlstate.Cancelled && ctx.Err() == nil:
 			return m.slow(err)
 		case err != nil:
 			return err
@@ -168,14 +168,8 @@ func attempt(ctx context.Context, conn *pgx.Conn, to migrations.Store, c Config,
 		result, mark = Result{Rows: m.rows, LeftOut: m.leftOut, Locked: time.Since(locked)}, m.mark
 		return nil
 	})
-	return result, mark, busy || sqlstate.Code(err) == lockNotAvailable || sqlstate.Code(err) == sqlstate.Deadlock, err
+	return result, mark, busy || sqlstate.Code(err) == sqlstate.LockNotAvailable || sqlstate.Code(err) == sqlstate.Deadlock, err
 }
-
-// SQLSTATEs after statement_timeout and lock_timeout.
-const (
-	queryCanceled    = "57014"
-	lockNotAvailable = "55P03"
-)
 
 // move is one attempt.
 type move struct {

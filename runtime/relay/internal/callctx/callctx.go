@@ -1,5 +1,5 @@
-// Package callctx has the contexts of the calls that a relay makes of its store. Each has a deadline. A
-// call that goes on after its deadline still has to end with the term.
+// Package callctx has the contexts of those calls of a store that may outlast their deadline. They still
+// have to end with the term.
 package callctx
 
 import (
