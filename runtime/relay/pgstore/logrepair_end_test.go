@@ -361,7 +361,7 @@ func TestLogRepairRests(t *testing.T) {
 			t.Errorf("the next repair may come after %s", next)
 		}
 		_, err = s.Snapshot(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "it is tried again in") {
+		if err == nil || !strings.Contains(err.Error(), "the next one comes in") {
 			t.Errorf("the store says %v; want that it says when it tries again", err)
 		}
 		repairs.want(t, 1)
