@@ -21,8 +21,8 @@ var table = []setting{
 	{name: "schema", kind: anyText, def: "public", help: "Postgres schema of event_outbox (a search_path in database-url has no effect), or a pattern such as tenant_*: each matching schema with an event_outbox gets a relay, new ones within 10 s"},
 	{name: "max-sessions", kind: atLeast(2, "number"), help: "maximum number of sessions in one database, shared by its outboxes; at least 2 (default: 4, and one more for every 8 outboxes, up to 10)"},
 	{name: "store", kind: oneOf("table", "log"), def: "table", help: "what event_outbox is: table, or log, into which rows are only inserted (outboxgen migration --store log); must be equal in all instances of an outbox"},
-	{name: "settle", kind: oneOf("mark", "delete"), def: "mark", help: "mark: keep published rows for the retention; delete: delete them immediately (faster); a log keeps them for the retention"},
-	{name: "retention", kind: duration, def: "168h", help: "how long published rows are kept, a log's until their whole day is older; 0 or less: forever"},
+	{name: "settle", kind: oneOf("mark", "delete"), def: "mark", help: "mark: keep published rows for the retention; delete: delete them immediately (faster); a log accepts only mark"},
+	{name: "retention", kind: duration, def: "168h", help: "how long published rows are kept (in a log, until all rows of their day are older than that); 0 or less: forever"},
 
 	{name: "sink", kind: oneOf("kafka", "stdout"), def: "kafka", help: "kafka, or stdout to print the records without Kafka"},
 	{name: "brokers", kind: list, alias: "KAFKA_BROKERS", def: "localhost:9092", help: "Kafka bootstrap addresses, comma-separated"},

@@ -118,16 +118,18 @@ func storeMigrateCommand(env environment) *cobra.Command {
 			"name published_at, retry_count, last_error, next_attempt_at or dead_at, which a log lacks: its inserts would fail,\n" +
 			"and with them its transactions. An ORM names all columns of its model, so remove these from the model first.\n\n" +
 			"Whoever may insert into event_outbox, or read it, may do so afterwards. The relay and operators need further\n" +
-			"privileges: name their roles with --relay-role and --operator-role, or apply outboxgen migration --grants, of a log\n" +
-			"with --store log. Of your own, indexes, storage parameters and other privileges are not moved; migrate names them.\n\n" +
+			"privileges: name their roles with --relay-role and --operator-role, or apply outboxgen migration --grants (for a log,\n" +
+			"with --store log). Your own non-unique indexes, storage parameters and other privileges are not moved; migrate names\n" +
+			"them.\n\n" +
 			"Published events stay in event_outbox_before, which takes no inserts. An id that is only there can be inserted again.\n" +
 			"Of a former log the view event_outbox_before_history says what became of each event. When they are not needed any\n" +
 			"more, drop the tables and the view whose names begin with event_outbox_before.\n\n" +
-			"migrate refuses, and changes nothing, if triggers, views, rules, functions that are not text, foreign keys,\n" +
-			"publications, constraints, unique indexes, defaults or columns of your own belong to event_outbox, also a publication\n" +
-			"of all tables; if a column may be null that must not be, as topic of an upgraded table; if it would hold its locks\n" +
-			"for longer than --max-lock; if an event of a log waits for its next attempt, and its id was inserted again; or if\n" +
-			"the cursor of a log is that of another database: then run outboxrelay store adopt first.",
+			"migrate refuses, and changes nothing, if triggers, views, rules, policies, row-level security, functions that are not\n" +
+			"text, foreign keys, publications, constraints, unique indexes, defaults or columns of your own belong to event_outbox,\n" +
+			"also a publication of all tables; if a column may be null that must not be, as topic of an upgraded table; if it would\n" +
+			"hold its locks for longer than --max-lock; if an event of a log waits for its next attempt, and its id was inserted\n" +
+			"again; if the cursor of a log is that of another database (run outboxrelay store adopt first); if more than --max-rows\n" +
+			"rows are not published; or if event_outbox_before is still there.",
 		Example: "  outboxrelay store migrate --to log --relay-role outbox_relay --operator-role outbox_operator --yes\n" +
 			"  outboxrelay store migrate --to table --relay-role outbox_relay --operator-role outbox_operator --yes",
 		Args: noArguments,

@@ -1,6 +1,6 @@
 -- Waits until no autovacuum has the tables, and keeps new ones away. Nobody who reads or writes
--- waits for this lock or behind it. So it can be waited for until autovacuum is cancelled, after
--- deadlock_timeout (1 s); the locks of lock.sql are waited for less long.
+-- waits for this lock or behind it. So an attempt can wait until autovacuum is cancelled,
+-- after deadlock_timeout (1 s). Writers wait behind the locks of lock.sql.
 DO $$
 BEGIN
     LOCK TABLE event_outbox_lease, event_outbox IN SHARE UPDATE EXCLUSIVE MODE;
