@@ -229,9 +229,13 @@ func (p *pausing) confirmed(ctx context.Context, conn *pgx.Conn, topics []string
 	}
 	limited, cancel := context.WithTimeout(ctx, p.wait)
 	defer cancel()
+	// To cancel a statement would close the connection, which is used again after the wait.
+	const grace = 5 * time.Second
+	reading, stop := context.WithTimeout(ctx, p.wait+grace)
+	defer stop()
 	var leader admin.Leader
 	err := wait.Until(limited, 100*time.Millisecond, func() (bool, error) {
-		found, err := admin.ReadLeader(limited, conn, "")
+		found, err := admin.ReadLeader(reading, conn, "")
 		if err != nil { // as at the end of the wait
 			return false, err
 		}
