@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/outboxgen/outboxgen/runtime/relay/admin/internal/admindb"
 	"github.com/outboxgen/outboxgen/runtime/relay/internal/logcursor"
+	"github.com/outboxgen/outboxgen/runtime/relay/internal/logview"
 )
 
 // logRows are the statements for a log.
@@ -233,7 +232,7 @@ func (l *logRows) tables(ctx context.Context) ([]admindb.TableHealthRow, error) 
 	return convert(list, func(r admindb.TableHealthOfLogRow) admindb.TableHealthRow { return admindb.TableHealthRow(r) }), err
 }
 
-func (l *logRows) tail() *admindb.Queries { return admindb.New(inHistory{l.db}) }
+func (l *logRows) tail() *admindb.Queries { return admindb.New(logview.In(l.db)) }
 
 func (l *logRows) pending(ctx context.Context, p admindb.TailPendingParams) ([]admindb.TailPendingRow, error) {
 	c, err := l.at(ctx)
@@ -269,24 +268,4 @@ func convert[A, B any](list []A, one func(A) B) []B {
 		out[i] = one(a)
 	}
 	return out
-}
-
-// inHistory reads the view of a log's events, which has the columns of a table, instead of
-// event_outbox.
-type inHistory struct{ DB }
-
-func historyStatement(sql string) string {
-	return strings.ReplaceAll(sql, "event_outbox AS ", "event_outbox_history AS ")
-}
-
-func (h inHistory) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return h.DB.Exec(ctx, historyStatement(sql), args...)
-}
-
-func (h inHistory) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return h.DB.Query(ctx, historyStatement(sql), args...)
-}
-
-func (h inHistory) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return h.DB.QueryRow(ctx, historyStatement(sql), args...)
 }

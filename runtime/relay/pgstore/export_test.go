@@ -16,9 +16,6 @@ import (
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 )
 
-// HistoryStatement is the statement that reads the history of a log instead of event_outbox.
-var HistoryStatement = historyStatement
-
 // PlanOfLogCounts explains the statement of Stats under the settings of the store's sessions.
 func (s *LogStore) PlanOfLogCounts(ctx context.Context, t *testing.T) (plan string) {
 	t.Helper()

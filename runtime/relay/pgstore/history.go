@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/outboxgen/outboxgen/runtime/internal/sqlstate"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/internal/logview"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 	"github.com/outboxgen/outboxgen/runtime/relay/replay"
 )
@@ -92,26 +90,10 @@ func NewHistory(ctx context.Context, db HistoryDB) (*History, error) {
 		}
 	}
 	if h.isLog = table.IsLog; h.isLog {
-		h.db = inHistory{db}
+		h.db = logview.In(db)
 		h.q = pgdb.New(h.db)
 	}
 	return h, nil
-}
-
-// inHistory reads the view of a log's events, which has the columns of a table, instead of
-// event_outbox.
-type inHistory struct{ HistoryDB }
-
-func historyStatement(sql string) string {
-	return strings.ReplaceAll(sql, "event_outbox AS ", "event_outbox_history AS ")
-}
-
-func (h inHistory) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return h.HistoryDB.Query(ctx, historyStatement(sql), args...)
-}
-
-func (h inHistory) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return h.HistoryDB.QueryRow(ctx, historyStatement(sql), args...)
 }
 
 // Reach implements replay.History.

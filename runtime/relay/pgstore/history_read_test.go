@@ -15,6 +15,7 @@ import (
 
 	"github.com/outboxgen/outboxgen/runtime/outboxtest/services"
 	"github.com/outboxgen/outboxgen/runtime/relay"
+	"github.com/outboxgen/outboxgen/runtime/relay/internal/logview"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore"
 	"github.com/outboxgen/outboxgen/runtime/relay/pgstore/pgdb"
 	"github.com/outboxgen/outboxgen/runtime/relay/replay"
@@ -401,7 +402,7 @@ func TestHistoryOfALargeLog(t *testing.T) {
 			"counts": {pgdb.HistoryCounts, `30000, 30500, '2026-09-21', '2099-09-22', NULL, NULL, NULL, NULL, NULL`},
 			"rows":   {pgdb.HistoryRows, `'{30000,30001}'`},
 			"reach":  {pgdb.HistoryReach, `30000, 100`},
-		}, pgstore.HistoryStatement)
+		}, logview.Statement)
 		partition := regexp.MustCompile(`Scan .*on event_outbox_d\d{8}.*rows=[1-9]\d{3}`)
 		for call, plan := range plans {
 			if partition.MatchString(plan) || !strings.Contains(plan, "event_outbox_d") {

@@ -93,7 +93,7 @@ func TestLogStats(t *testing.T) {
 	})
 }
 
-// One row waits for long. What was published beside it is known as published all the same, so
+// One row waits for long. What was published beside it is known as published too, so
 // that it can be replayed.
 func TestLogHistoryBesideARowThatWaits(t *testing.T) {
 	eachLog(t, func(t *testing.T, pg *services.PG) {

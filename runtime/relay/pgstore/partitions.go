@@ -128,7 +128,7 @@ func (p *partitions) passed(partition string) {
 
 // Maintain makes the partitions of the next days, and drops those that ended longer ago than
 // keep; below 0: none. Each statement is a transaction, so it holds its locks for a moment. If one
-// fails, the others are tried all the same.
+// fails, the others are still tried.
 func (s *LogStore) Maintain(ctx context.Context, l relay.Lease, keep time.Duration) error {
 	return s.underLease(ctx, "make and drop partitions", useForKeeping, l, func(_ *term, se *session) (int64, error) {
 		err := s.makePartitions(ctx, se)

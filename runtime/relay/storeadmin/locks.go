@@ -21,7 +21,7 @@ const patientLockTimeout = 10 * time.Second
 func holders(ctx context.Context, conn *pgx.Conn) string {
 	found, err := storedb.New(conn).Holders(ctx)
 	if err != nil || len(found) == 0 {
-		return "nobody holds them now; try again, or for longer"
+		return "no session holds them now: try again, or for longer"
 	}
 	var texts []string
 	prepared := false

@@ -456,7 +456,7 @@ LEFT JOIN event_outbox_late AS l ON l.id = k.id AND l.seq = k.seq AND l.tx = coa
 WHERE NOT EXISTS (SELECT FROM event_outbox_failed AS f WHERE f.id = k.id AND f.seq = k.seq AND f.tx = coalesce(h.tx, f.tx))
   AND CASE WHEN l.id IS NULL THEN h.id IS NULL OR h.published_at IS NOT NULL ELSE l.discarded OR l.published_at IS NOT NULL END;
 
--- PassedInLog says whether the cursor has passed a row, whether the row waits all the same, and
+-- PassedInLog says whether the cursor has passed a row, whether the row still waits, and
 -- whether it was discarded. A row that is gone was passed: a partition is dropped after that. Its
 -- copy may wait. An entry with another tx is about an earlier row.
 -- name: PassedInLog :one

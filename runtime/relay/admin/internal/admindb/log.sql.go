@@ -974,7 +974,7 @@ type PassedInLogRow struct {
 	Discarded bool
 }
 
-// PassedInLog says whether the cursor has passed a row, whether the row waits all the same, and
+// PassedInLog says whether the cursor has passed a row, whether the row still waits, and
 // whether it was discarded. A row that is gone was passed: a partition is dropped after that. Its
 // copy may wait. An entry with another tx is about an earlier row.
 func (q *Queries) PassedInLog(ctx context.Context, arg PassedInLogParams) (PassedInLogRow, error) {
